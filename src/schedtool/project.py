@@ -1,0 +1,236 @@
+"""A project: a folder with `migrations/` and `sql/`, read whole and checked before anything runs.
+
+A file that breaks a rule is refused with its line. What is read is text: nothing here knows a database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from schedtool import directives, psqlscript
+from schedtool.errors import UsageError
+from schedtool.ordering import in_order
+from schedtool.sqlfile import SqlFile, check_script, read_folder, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Migration", "Project", "SqlFile", "load"]
+
+_ROLLBACK = ".rollback.sql"
+_BY_MIGRATION = ("batches", "dry_run", "verify", "rejects", "settings")
+_OTHERS = ("queries", "rehearse")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One versioned SQL file.
+
+    Attributes:
+        id: The file's name without `.sql`, which is also yoyo's id.
+        number: What other files call it: its leading digits, or the id where there are none.
+        text: What is sent, without byte order mark, with lines that end in a line feed.
+        checksum: SHA-256 of that text, in hex: an editor that changes line ends changes no migration.
+        contract: It destroys, and runs only when asked to.
+        transactional: False for one statement that cannot run in a transaction.
+        depends: Ids that come before it.
+        rollback: The text of its rollback, or None.
+    """
+
+    id: str
+    number: str
+    path: Path
+    text: str = field(repr=False)
+    checksum: str
+    contract: bool
+    transactional: bool
+    depends: tuple[str, ...]
+    rollback_path: Path | None
+    rollback: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Project:
+    """All files of a project.
+
+    Attributes:
+        migrations: In the order in which they are applied, those of `contract/` last.
+        files: What `sql/` holds beside them.
+    """
+
+    root: Path
+    migrations: tuple[Migration, ...]
+    files: tuple[SqlFile, ...] = field(repr=False)
+
+    def find(self, beginning: str) -> Migration:
+        """The migration whose id begins so, if it is only one.
+
+        Raises:
+            UsageError: None does, or several do.
+        """
+        exact = [migration for migration in self.migrations if beginning in {migration.id, migration.number}]
+        found = exact or [migration for migration in self.migrations if migration.id.startswith(beginning)]
+        if len(found) == 1 and beginning:
+            return found[0]
+        if found and beginning:
+            names = ", ".join(migration.id for migration in found)
+            raise UsageError(f"'{beginning}' begins several migrations: {names}", code="ambiguous_migration")
+        names = ", ".join(migration.id for migration in self.migrations)
+        raise UsageError(f"no migration '{beginning}'", hint=f"there are {names}", code="unknown_migration")
+
+    def sql_files(self, folder: str, migration: Migration) -> tuple[SqlFile, ...]:
+        """The files of `sql/<folder>/` that belong to a migration, the one without a part first."""
+        return tuple(file for file in self.files if file.folder == folder and file.migration == migration.id)
+
+    def sql_file(self, folder: str, migration: Migration, part: str | None = None) -> SqlFile | None:
+        """The one file of `sql/<folder>/` for a migration and part (`<id>.<part>.sql`), or None."""
+        return next((file for file in self.sql_files(folder, migration) if file.part == part), None)
+
+    def folder(self, name: str) -> tuple[SqlFile, ...]:
+        """All files of `sql/<name>/`, in order of name."""
+        return tuple(file for file in self.files if file.folder == name)
+
+    def relative(self, path: Path) -> str:
+        """A path as messages show it: from the project's root where it lies there."""
+        return _shown(path, self.root)
+
+
+def load(directory: Path | None) -> Project:
+    """Read and check a project; without a directory, the one that comes with the package.
+
+    Raises:
+        UsageError: A folder is missing or holds no migration, or a file breaks a rule; the message names file and line.
+    """
+    root = directory if directory is not None else shipped()
+    migrations = _read_migrations(root)
+    owners = {migration.id: migration.number for migration in migrations}
+    files = [file for name in _BY_MIGRATION for file in read_folder(root, name, owners)]
+    files += [file for name in _OTHERS for file in read_folder(root, name, None)]
+    return Project(root, migrations, tuple(files))
+
+
+def shipped() -> Path:
+    """Where the migrations that come with the package lie: inside a wheel, or on top of the checkout."""
+    package = Path(__file__).parent
+    inside = package / "_project"
+    return inside if inside.is_dir() else package.parent.parent
+
+
+def number_of(migration_id: str) -> str:
+    """What other files call a migration: its leading digits (`0003`, `20240131_02`), or the id where there are none."""
+    match = re.match(r"\d+(?:_\d+)*", migration_id)
+    return match.group() if match else migration_id
+
+
+def _read_migrations(root: Path) -> tuple[Migration, ...]:
+    folder = root / "migrations"
+    if not folder.is_dir():
+        hint = "--project names a folder that holds migrations/ and sql/"
+        raise UsageError(f"{root} has no folder migrations/", hint=hint, code="no_migrations")
+    plain = [_read_migration(path, root, contract=False) for path in _migration_paths(folder, root)]
+    contract = [_read_migration(path, root, contract=True) for path in _migration_paths(folder / "contract", root)]
+    if not plain + contract:
+        raise UsageError(f"{folder} holds no migrations", hint="write one: schedtool new NAME", code="no_migrations")
+    seen: dict[str, Migration] = {}
+    for migration in plain + contract:
+        if migration.id in seen:
+            other = _shown(seen[migration.id].path, root)
+            message = f"{_shown(migration.path, root)}:1: {other} has the same name"
+            raise UsageError(message, code="bad_project")
+        seen[migration.id] = migration
+    return _sorted(plain, contract, root)
+
+
+def _sorted(plain: Sequence[Migration], contract: Sequence[Migration], root: Path) -> tuple[Migration, ...]:
+    """In order of id, each after what it depends on, the contract ones last."""
+    known = {migration.id: migration for migration in [*plain, *contract]}
+    for migration in known.values():
+        for name in migration.depends:
+            place = f"{_shown(migration.path, root)}:1"
+            if name not in known:
+                raise UsageError(f"{place}: it depends on '{name}', which is not there", code="bad_depends")
+            if known[name].contract and not migration.contract:
+                message = f"{place}: it depends on '{name}' of contract/, which may never be applied"
+                raise UsageError(message, code="bad_depends")
+    depends = {migration.id: migration.depends for migration in known.values()}
+    order = in_order(sorted(depends), depends)
+    return tuple(sorted((known[name] for name in order), key=lambda migration: migration.contract))
+
+
+def _migration_paths(folder: Path, root: Path) -> list[Path]:
+    paths = []
+    files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith((".", "_")))
+    names = {path.name for path in files}
+    for path in files:
+        if path.suffix == ".py" or path.name.startswith("post-apply"):
+            message = f"{_shown(path, root)}:1: migrations in Python and post-apply hooks are not run by schedtool"
+            raise UsageError(message, hint="write it as a numbered .sql file", code="bad_project")
+        if path.name.endswith(_ROLLBACK):
+            forward = path.name.removesuffix(_ROLLBACK) + ".sql"
+            if forward not in names:
+                raise UsageError(f"{_shown(path, root)}:1: there is no {forward} to roll back", code="bad_project")
+        elif path.suffix == ".sql":
+            paths.append(path)
+    return paths
+
+
+def _read_migration(path: Path, root: Path, *, contract: bool) -> Migration:
+    file = _shown(path, root)
+    text = read_text(path, file)
+    header = directives.read(text, file=file, known={"transactional", "depends"})
+    transactional = True
+    if "transactional" in header:
+        said = header["transactional"]
+        if said.value.lower() not in {"true", "false"}:
+            message = f"{file}:{said.line}: '-- transactional:' is true or false, not '{said.value}'"
+            raise UsageError(message, code="bad_file")
+        transactional = said.value.lower() == "true"
+    _check_migration(text, file, transactional=transactional)
+    rollback_path = path.with_name(path.stem + _ROLLBACK)
+    rollback = None
+    if rollback_path.is_file():
+        rollback_file = _shown(rollback_path, root)
+        rollback = read_text(rollback_path, rollback_file)
+        # yoyo reads the directives of the forward file only; one here would be ignored.
+        directives.read(rollback, file=rollback_file, known=())
+        _check_migration(rollback, rollback_file, transactional=transactional)
+    return Migration(
+        id=path.stem,
+        number=number_of(path.stem),
+        path=path,
+        text=text,
+        checksum=hashlib.sha256(text.encode()).hexdigest(),
+        contract=contract,
+        transactional=transactional,
+        depends=tuple(header["depends"].value.split()) if "depends" in header else (),
+        rollback_path=rollback_path if rollback is not None else None,
+        rollback=rollback,
+    )
+
+
+def _check_migration(text: str, file: str, *, transactional: bool) -> None:
+    script = psqlscript.scan(text)
+    check_script(script, file)
+    if not script.statements:
+        raise UsageError(f"{file}:1: it holds no statement", code="bad_file")
+    for parameter in script.parameters:
+        if parameter.style != "bare" or not parameter.name.isdigit():
+            raise UsageError(
+                f"{file}:{parameter.line}: a migration takes no parameters, and this reads as psql's {parameter.name}",
+                hint="what a migration needs it reads from tables; an array slice wants a space behind its colon",
+                code="bad_file",
+            )
+    if not transactional and len(script.statements) > 1:
+        raise UsageError(
+            f"{file}:{script.statements[1].line}: a file that is not transactional holds one statement",
+            hint="a failure between two of them would leave half of the file done; make two files of it",
+            code="bad_file",
+        )
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
