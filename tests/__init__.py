@@ -1,0 +1,1 @@
+"""The tests: against a real PostgreSQL only; see servers.py for which one."""

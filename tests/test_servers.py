@@ -1,0 +1,78 @@
+"""The tests' own machinery: what every other test stands on."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from tests import servers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Psql
+    from tests.servers import Database, Server
+
+
+def test_a_wrong_password_is_refused(server: Server) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(server.url("postgres", password="wrong")).close()  # noqa: S106
+
+
+def test_each_test_has_a_database_of_its_own(empty_database: Database) -> None:
+    with empty_database.connect() as connection:
+        row = connection.execute(
+            "SELECT current_database(), count(*) FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchone()
+    assert row == (empty_database.name, 0)
+
+
+def test_psql_takes_a_command_a_file_and_variables(empty_database: Database, psql: Psql, tmp_path: Path) -> None:
+    file = tmp_path / "a file.sql"
+    file.write_text("SELECT :'word';", encoding="utf-8")
+    assert psql(empty_database, "-At", command="SHOW server_version_num").stdout.strip().isdigit()
+    assert psql(empty_database, "-At", file=file, variables={"word": "it's"}).stdout == "it's\n"
+
+
+def test_psql_goes_on_after_an_error_as_it_does_for_everyone(empty_database: Database, psql: Psql) -> None:
+    outcome = psql(empty_database, "-At", stdin="SELECT 1/0;\nSELECT 2;\n")
+    assert outcome.exit_code == 0
+    assert outcome.stdout == "2\n"
+    assert "division by zero" in outcome.stderr
+
+
+def test_psql_and_pg_dump_are_at_least_as_new_as_the_server(server: Server, empty_database: Database) -> None:
+    dump = servers.run_program(server.bin_dir / "pg_dump", "--schema-only", "-d", empty_database.url)
+    assert dump.exit_code == 0, dump.stderr
+
+
+@pytest.mark.parametrize("key", ["integer", "bigint", "uuid"])
+def test_the_parents_come_with_keys_of_every_type(empty_database: Database, key: str) -> None:
+    empty_database.make_parents(key)  # type: ignore[arg-type]
+    with empty_database.connect() as connection:
+        row = connection.execute("INSERT INTO providers DEFAULT VALUES RETURNING pg_typeof(id)::text").fetchone()
+    assert row == (key,)
+
+
+def test_a_server_that_is_not_there_ends_the_run_with_one_clear_line(server: Server) -> None:
+    del server  # this run has one, and the run below is told of another
+    outcome = servers.run_program(
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--server",
+        "postgresql://postgres:S3cret@127.0.0.1:9/",
+        f"{__file__}::test_each_test_has_a_database_of_its_own",
+    )
+    assert outcome.exit_code == 1
+    assert "no server at 127.0.0.1:9: connection failed" in outcome.stdout
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+    assert "S3cret" not in outcome.stdout + outcome.stderr
+    assert " passed" not in outcome.stdout
+    assert " skipped" not in outcome.stdout
