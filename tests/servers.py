@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -113,9 +113,9 @@ class Database:
     name: str
     server: Server
 
-    def connect(self, *, autocommit: bool = True, **parameters: Any) -> psycopg.Connection:
+    def connect(self, *, autocommit: bool = True, **parameters: str | int) -> psycopg.Connection:
         """Connect as superuser, or as `user=…`; use it in a `with` block, which closes it."""
-        return psycopg.connect(self.conninfo, autocommit=autocommit, **parameters)
+        return psycopg.connect(make_conninfo(self.conninfo, **parameters), autocommit=autocommit)
 
     def make_parents(self, key: Literal["integer", "bigint", "uuid"] = "bigint") -> None:
         """Create `users` and `providers`, empty, with keys of that type."""
