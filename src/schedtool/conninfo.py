@@ -70,13 +70,6 @@ def scrub(text: str, target: Target | None) -> str:
     return text
 
 
-def hide_secrets(argument: str) -> str:
-    """A command line argument as the process list may show it: what could be a password becomes ***."""
-    argument = re.sub(r"(://[^:/?#]*:).*@", rf"\1{_MASK}@", argument, flags=re.DOTALL)
-    # The value of a keyword may be quoted and go on with anything: nothing behind it is shown.
-    return re.sub(r"(password\s*=).*", rf"\1{_MASK}", argument, flags=re.DOTALL | re.IGNORECASE)
-
-
 def _checked(conninfo: str, source: str) -> str:
     conninfo = conninfo.strip()
     scheme = _SCHEME.match(conninfo)
