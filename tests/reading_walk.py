@@ -1,0 +1,186 @@
+"""What the independent reading walks on: nodes with their paths, findings, and the questions asked of plain values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tests import reading_words as words
+from tests.reading_clock import is_half, is_range, is_time
+from tests.reading_words import flag_of, folded
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+# Invisible, combining and control characters: a path must show what keeps a key from being `monday`.
+_UNSEEN = re.compile(
+    "[\x01-\x1f\x7f-\xa0\xad\u0300-\u036f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb]"
+)
+
+
+def path_step(key: str) -> str:
+    """How a key is written in a path."""
+    if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", key):
+        return f".{key}"
+    key = key.replace("\\", "\\\\").replace("'", "\\'")
+    return "['" + _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", key) + "']"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value of the document and where it stands. `position` orders nodes as the document does."""
+
+    value: object
+    path: str = "$"
+    position: tuple[int, ...] = ()
+
+    def members(self) -> list[tuple[str, str, Node]]:
+        """Key, folded key and value in JSONB's order; nothing if this is no object."""
+        if not isinstance(self.value, dict):
+            return []
+        keys = sorted(self.value, key=lambda key: (len(key.encode()), key.encode()))
+        return [
+            (key, folded(key), Node(self.value[key], self.path + path_step(key), (*self.position, rank)))
+            for rank, key in enumerate(keys)
+        ]
+
+    def items(self) -> list[Node]:
+        """The elements; nothing if this is no array."""
+        if not isinstance(self.value, list):
+            return []
+        return [Node(item, f"{self.path}[{i}]", (*self.position, i)) for i, item in enumerate(self.value)]
+
+
+@dataclass
+class Walk:
+    """One walk over one document: what it knows beforehand, and what it has found."""
+
+    zones: Collection[str]
+    four_digits: bool
+    """Whether four digits without a colon are a time."""
+    leading_zero: bool = False
+    """Some time of four digits starts with 0."""
+    findings: list[tuple[tuple[int, ...], int, Node, str]] = field(default_factory=list)
+    """Position, rank among the findings of one node, node, reason."""
+    ignored: list[Node] = field(default_factory=list)
+
+    def find(self, node: Node, reason: str, *, rank: int = 2) -> None:
+        self.findings.append((node.position, rank, node, reason))
+
+    def ignore(self, name: str, member: Node) -> None:
+        """Pass over a key; but a zone below it would be lost, and another one written."""
+        self.ignored.append(member)
+        if name not in words.EXCEPTIONS and any(
+            is_zone_key(folded(key)) and value is not None for key, value in keys_below(member.value)
+        ):
+            self.find(member, "zone_unknown")
+
+
+def role(name: str, value: object) -> str:
+    """What a key is for, wherever it stands; "" if that depends on the place. The first that fits."""
+    roles = (
+        ("zone", is_zone_key(name)),
+        ("flag", is_flag(name, value)),
+        ("obstacle", name in words.ALL_DAY | words.BOOKED | words.VOID),
+        ("break", any(stem in name for stem in words.BREAK_STEMS)),
+        ("state", name in words.STATUSES | words.SEATS),
+        ("when", name in words.DATES | words.RECURRENCES | words.FORTNIGHTS),
+        ("time", name in words.STARTS | words.ENDS),
+    )
+    return next((each for each, fits in roles if fits), "")
+
+
+def is_flag(name: str, value: object) -> bool:
+    """`open` and `close` hold a flag in some documents and a time in others: their type decides."""
+    if name == "open":
+        return isinstance(value, bool) or (isinstance(value, str) and flag_of(value) is not None)
+    return name in words.POSITIVE | words.NEGATIVE or (name == "close" and isinstance(value, bool))
+
+
+def says_open(name: str, value: object) -> bool | None:
+    """What a flag says; None if it cannot be read, as `close: true`, which may mean either."""
+    says = None if name == "close" else flag_of(value)
+    return says if says is None else says != (name in words.NEGATIVE)
+
+
+def is_zone_key(name: str) -> bool:
+    return name in words.ZONES | words.ZONE_OFFSETS or any(stem in name for stem in words.ZONE_STEMS)
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def is_zero(value: object) -> bool:
+    return is_number(value) and value == 0
+
+
+def is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, str | list | dict) and not value)
+
+
+def is_absent(value: object) -> bool:
+    """A time that was not given."""
+    return value is None or (isinstance(value, str) and not words.trimmed(value))
+
+
+def is_off(value: object) -> bool:
+    """A switch that is certainly not on."""
+    return value is None or flag_of(value) is False
+
+
+def is_full(value: object) -> bool:
+    """An object or array that holds something."""
+    return isinstance(value, list | dict) and bool(value)
+
+
+def has_times(node: Node) -> bool:
+    """Whether an object says anything under a start, end or slot key."""
+    return any(
+        not is_empty(member.value)
+        for _, name, member in node.members()
+        if role(name, member.value) == "time" or name in words.SLOTS
+    )
+
+
+def below(value: object) -> Iterator[object]:
+    """The value and all that it holds."""
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        yield value
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+
+
+def keys_below(value: object) -> Iterator[tuple[str, object]]:
+    for each in below(value):
+        if isinstance(each, dict):
+            yield from each.items()
+
+
+def strings_below(value: object) -> Iterator[str]:
+    return (each for each in below(value) if isinstance(each, str))
+
+
+def looks_like_hours(value: object) -> bool:
+    """Whether a key beside the days may be a day under a name that is not known."""
+    roles = words.STARTS | words.ENDS | words.POSITIVE | words.NEGATIVE | words.SLOTS
+    return any(is_range(text) or is_time(text) or words.is_closed_word(text) for text in strings_below(value)) or any(
+        folded(key) in roles or words.day_named(key) for key, _ in keys_below(value)
+    )
+
+
+def holds_times(key: str, value: object) -> bool:
+    """Whether an unknown key of a day may be a second interval, or change what the times mean."""
+    if words.day_named(key):
+        return value is not None
+    if words.NUMBERED_TIME.fullmatch(folded(key)) and not is_empty(value) and not is_zero(value):
+        return True
+    return any(is_range(text) or is_time(text) or is_half(text) for text in strings_below(value)) or any(
+        folded(name) in words.STARTS | words.ENDS for name, _ in keys_below(value)
+    )
