@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from schedtool import directives, psqlscript
 from schedtool.errors import UsageError
 from schedtool.ordering import in_order
-from schedtool.sqlfile import SqlFile, check_script, read_folder, read_text
+from schedtool.sqlfile import Keys, SqlFile, check_script, read_folder, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Migration", "Project", "SqlFile", "load"]
+__all__ = ["Keys", "Migration", "Project", "SqlFile", "load"]
 
 _ROLLBACK = ".rollback.sql"
 _BY_MIGRATION = ("batches", "dry_run", "verify", "rejects", "settings")
