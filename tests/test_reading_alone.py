@@ -14,7 +14,7 @@ from tests.reading import Converted, Empty, Rejected, read
 # which is shorter. d133 names the second of two day numbers, which are both unread without a policy.
 BOTH_WRONG = "d012 d013 d014 d018 d019 d021 d022 d032 d033 d034 d035 d038 d045 d188"
 LATER_IN_JSONB_ORDER = {
-    **{id_: ("$.monday.start", "$.monday.end") for id_ in re.findall("d[0-9]+", BOTH_WRONG)},
+    **dict.fromkeys(re.findall("d[0-9]+", BOTH_WRONG), ("$.monday.start", "$.monday.end")),
     "d058": ("$.monday.startTime", "$.monday.endTime"),
     "d133": ("$[1].day", "$[0].day"),
 }
