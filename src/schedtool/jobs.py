@@ -1,0 +1,204 @@
+"""The engine's bookkeeping: a job is one pass of a migration's batches, kept in the database and taken up again.
+
+What a job may go on with is decided here: the same batch file, the same settings, and no rollback since. Anything else
+starts a new job over all keys, which is cheap (rows that are there are counted as unchanged) and never wrong.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from schedtool.database import run, tool_sql
+from schedtool.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from psycopg import Connection
+
+    from schedtool.sqlfile import Keys, SqlFile
+
+RANGE_KEYS = 5_000
+"""Keys per range: what a worker claims. Small enough to share out the end of a job, large enough to keep few rows."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as `status` shows it: the latest one of its migration and direction.
+
+    Attributes:
+        state: running (begun and not finished, whether or not somebody works on it now), done or abandoned.
+        total: Keys there were when it began.
+        done: Keys passed so far.
+        counters: What the batch file answered, added up by name.
+        runner: Who runs it, or ran it last.
+        resting: Why its workers rest just now, or None.
+    """
+
+    id: int
+    migration: str
+    direction: str
+    state: str
+    paused: bool
+    runner: str
+    resting: str | None
+    total: int
+    done: int
+    counters: Mapping[str, int]
+    started_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A job ready for its workers."""
+
+    id: int
+    total: int
+    done: int
+    resumed: bool
+
+
+def make_tables(connection: Connection[Any]) -> None:
+    """Make the engine's tables where they are missing. The caller holds the tool's lock."""
+    run(connection, tool_sql("tables_job"))
+
+
+def jobs(connection: Connection[Any]) -> tuple[Job, ...]:
+    """Return the latest job of each migration and direction, oldest first; none where the tables are not there."""
+    if not answer(connection, "jobs_exist")[0]["present"]:
+        return ()
+    rows = answer(connection, "jobs")
+    return tuple(Job(**{**row, "counters": json.loads(row["counters"])}) for row in rows)
+
+
+def unfinished_settings(connection: Connection[Any], *, migration: str) -> str | None:
+    """Return the settings that the unfinished forward job reads by, as JSON text; None without such a job."""
+    if not answer(connection, "jobs_exist")[0]["present"]:
+        return None
+    rows = answer(connection, "job_current", migration=migration, direction="forward")
+    return rows[0]["settings"] if rows else None
+
+
+def begin(
+    connection: Connection[Any],
+    *,
+    migration: str,
+    direction: str,
+    file: SqlFile,
+    settings: str | None,
+    range_keys: int = RANGE_KEYS,
+) -> Begun:
+    """Take up the unfinished job, or plan a new one, in one transaction.
+
+    The caller holds the tool's lock. A job begun with another batch file, over another key, or before a rollback is
+    abandoned and all keys are planned anew.
+
+    Raises:
+        Refused: The unfinished job reads by other settings than these; it is finished with its own first.
+    """
+    make_tables(connection)
+    over = keys_of(file)
+    keys = f"{over.table} ({over.column})"
+    checksum = hashlib.sha256(file.text.encode()).hexdigest()
+    with connection.transaction():
+        # Planning walks the whole key index once: minutes for a billion keys, and nobody waits for a lock of it.
+        connection.execute("SELECT set_config('statement_timeout', '0', true)")
+        rollbacks = 0
+        if answer(connection, "records_exist")[0]["present"]:
+            rollbacks = answer(connection, "rollbacks")[0]["rollbacks"]
+        found = answer(connection, "job_current", migration=migration, direction=direction)
+        if found and (found[0]["keys"], found[0]["checksum"], found[0]["rollbacks"]) == (keys, checksum, rollbacks):
+            job = found[0]["id"]
+            if not _same_json(found[0]["settings"], settings):
+                raise Refused(
+                    f"the unfinished job {job} of {migration} reads by other settings",
+                    hint="finish it with its own first: run it again without --policy and --default-timezone",
+                    code="settings_fixed",
+                )
+            row = answer(connection, "job_resume", job=job, runner=runner_name())[0]
+            return Begun(id=job, total=row["total"], done=row["done"], resumed=True)
+        row = answer(
+            connection,
+            "job_start",
+            migration=migration,
+            direction=direction,
+            keys=keys,
+            checksum=checksum,
+            settings=settings or "",
+            rollbacks=rollbacks,
+            runner=runner_name(),
+        )[0]
+        job = row["id"]
+        total = answer(connection, "job_ranges", over=over, job=job, size=range_keys)[0]["total"]
+        return Begun(id=job, total=total, done=0, resumed=False)
+
+
+def finish(connection: Connection[Any], *, job: int) -> Mapping[str, int] | None:
+    """Close a job whose ranges are all finished and return its counters; None while a range is open."""
+    rows = answer(connection, "job_finish", job=job)
+    if not rows:
+        return None
+    counters: Mapping[str, int] = json.loads(rows[0]["counters"])
+    return counters
+
+
+def pause(connection: Connection[Any], *, migration: str, paused: bool) -> tuple[int, ...]:
+    """Set or clear the pause of a migration's unfinished jobs and return their ids; needs no lock of the tool's."""
+    if not answer(connection, "jobs_exist")[0]["present"]:
+        return ()
+    return tuple(row["id"] for row in answer(connection, "job_pause", migration=migration, paused=str(paused).lower()))
+
+
+def abandon(connection: Connection[Any]) -> None:
+    """Make every unfinished job start over when it is run again: to be called in the transaction of any rollback."""
+    if answer(connection, "jobs_exist")[0]["present"]:
+        run(connection, tool_sql("jobs_abandon"))
+
+
+def runner_name() -> str:
+    """Return who this process is, for people who find it in the job's row: user, host and process id."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}, process {os.getpid()}"
+
+
+def answer(
+    connection: Connection[Any], name: str, *, over: Keys | None = None, **parameters: object
+) -> list[dict[str, Any]]:
+    """Run one of the tool's own SQL files and return the rows of its last result.
+
+    A file over a table of the project gets that table and its key as :"table" and :"key".
+    """
+    text = tool_sql(name)
+    if over is not None:
+        for parameter, identifier in (("table", over.table), ("key", over.column)):
+            text = text.replace(f':"{parameter}"', sql.Identifier(identifier).as_string())
+    texts = {parameter: str(value) for parameter, value in parameters.items()}
+    results = run(connection, text, texts)
+    return results[-1].dicts() if results else []
+
+
+def keys_of(file: SqlFile) -> Keys:
+    """Return the table and key that a file runs over; the project's lint has seen to it that it names them."""
+    if file.keys is None:
+        raise UsageError(f"{file.path}: the file has no line `-- keys: table (column)`", code="contract")
+    return file.keys
+
+
+def _same_json(stored: str | None, given: str | None) -> bool:
+    left: object = json.loads(stored) if stored else None
+    right: object = json.loads(given) if given else None
+    return left == right
