@@ -111,7 +111,7 @@ def run_cli() -> RunCli:
         from schedtool.cli import cli  # noqa: PLC0415 tests of the SQL alone do not need it
 
         result = CliRunner(catch_exceptions=False).invoke(
-            cli, [str(argument) for argument in arguments], env=environ, input=stdin
+            cli, [str(argument) for argument in arguments], env=environ, input=stdin, prog_name="schedtool"
         )
         return Outcome(result.exit_code, result.stdout, result.stderr)
 

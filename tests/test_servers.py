@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from tests import servers
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Psql
+    from tests.conftest import Psql, RunCli
     from tests.servers import Database, Server
 
 
@@ -76,3 +77,29 @@ def test_a_server_that_is_not_there_ends_the_run_with_one_clear_line(server: Ser
     assert "S3cret" not in outcome.stdout + outcome.stderr
     assert " passed" not in outcome.stdout
     assert " skipped" not in outcome.stdout
+
+
+def test_the_command_line_runs_in_this_process_and_in_its_own(run_cli: RunCli) -> None:
+    outcomes = [
+        run(*arguments) for run in (run_cli, servers.run_process) for arguments in (["--version"], ["--nonsense"])
+    ]
+    in_process, in_process_wrong, process, process_wrong = outcomes
+    assert in_process == process
+    assert process.exit_code == 0
+    assert process.stdout.startswith("schedtool, version ")
+    assert in_process_wrong == process_wrong
+    assert process_wrong.exit_code == 2
+    assert "--nonsense" in process_wrong.stderr
+
+
+def test_nothing_of_the_developers_own_settings_reaches_a_test() -> None:
+    names = "{'DATABASE_URL', 'PGHOST', 'SCHEDTOOL_SCHEMA', 'PATH'}"
+    environ = {"DATABASE_URL": "x", "PGHOST": "x", "SCHEDTOOL_SCHEMA": "x", "PATH": os.environ["PATH"]}
+    seen = servers.run_program(
+        sys.executable,
+        "-c",
+        f"import tests.conftest, os; print(sorted({names} & set(os.environ)))",
+        environ=environ,
+        cwd=servers.HERE.parent,
+    )
+    assert seen.stdout == "['PATH']\n", seen.stderr
