@@ -1,0 +1,107 @@
+"""`schedtool status`: what is applied, and what is not as the files say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from schedtool.cli.options import Invocation
+from schedtool.cli.options import command as made
+from schedtool.cli.output import plain, write_table
+
+if TYPE_CHECKING:
+    from schedtool.state import MigrationState, Status
+
+WRONG = 3
+ADVICE = {
+    "edited": "edited after it was applied; bring the old text back, or accept the new one: schedtool repair {id}",
+    "missing": "recorded as applied, but its file is not there; bring it back, or name the right --project",
+    "out_of_order": "later ones are applied; renumber it, or run it as it is: schedtool apply --to {id}",
+    "failed": "its last run failed and left nothing; apply tries it again",
+    "half_done": "its last run did not end and may have left something; apply goes on, schedtool repair {id} looks",
+}
+
+
+@made(
+    "status",
+    reads="yoyo's records, schedtool's history and jobs, the files of the project",
+    writes="nothing (READ ONLY); a role with SELECT, and a standby, will do",
+    locks="nothing",
+)
+@click.option("--check", is_flag=True, help="Exit with 3 unless everything is applied as the files say.")
+@click.option("--history", is_flag=True, help="Also who ran what, when, for how long, with which outcome.")
+@click.pass_obj
+def command(invocation: Invocation, *, check: bool, history: bool) -> int:
+    """Tell the state of every migration: applied, pending, edited, missing, out_of_order, failed or half_done.
+
+    Pending ones of migrations/contract/ are optional, and no reason for --check to fail.
+    """
+    from schedtool.state import status
+
+    found = status(invocation.target(), invocation.project(), history=history, wait=invocation.wait)
+    good = found.good or not check
+    if invocation.json:
+        with invocation.answer() as out:
+            out.ok = good
+            out.array("migrations", (_json(migration) for migration in found.migrations))
+            out.array("jobs", (vars(job) for job in found.jobs))
+            if history:
+                out.array("history", (vars(run) for run in found.history))
+    else:
+        _write(invocation, found, history=history)
+    return 0 if good else WRONG
+
+
+def _json(migration: MigrationState) -> dict[str, object]:
+    return {
+        "id": migration.id,
+        "contract": migration.contract,
+        "state": migration.state,
+        "applied_at": migration.applied_at,
+        "duration_ms": migration.duration_ms,
+        "checksum": migration.checksum,
+    }
+
+
+def _write(invocation: Invocation, found: Status, *, history: bool) -> None:
+    rows = [
+        (
+            migration.id + (" (contract)" if migration.contract else ""),
+            migration.state,
+            plain(migration.applied_at) if migration.applied_at else "",
+            "" if migration.duration_ms is None else f"{migration.duration_ms} ms",
+        )
+        for migration in found.migrations
+    ]
+    write_table(("migration", "state", "applied at", "took"), rows)
+    for job in found.jobs:
+        if job.state == "running":
+            resting = f"; resting: {job.resting}" if job.resting else ""
+            paused = "; paused" if job.paused else ""
+            click.echo(f"job {job.id} of {job.migration}: {job.done} of {job.total}, {job.runner}{paused}{resting}")
+    if history:
+        click.echo()
+        write_table(
+            ("started at", "migration", "did", "outcome", "took", "rows", "by", "error"),
+            (
+                (
+                    plain(run.started_at),
+                    run.migration,
+                    run.operation,
+                    run.outcome,
+                    "" if run.duration_ms is None else f"{run.duration_ms} ms",
+                    run.rows,
+                    f"{run.database_user} ({run.os_user}@{run.host})",
+                    run.error,
+                )
+                for run in found.history
+            ),
+        )
+    for migration in found.migrations:
+        if migration.state in ADVICE:
+            invocation.say(f"{migration.id}: {ADVICE[migration.state].format(id=migration.id)}")
+            if migration.state == "edited":
+                invocation.say(f"  applied {migration.checksum}\n  file    {migration.file_checksum}")
+            if migration.error:
+                invocation.say(f"  {migration.error}")

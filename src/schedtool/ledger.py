@@ -1,0 +1,297 @@
+"""The one module that imports yoyo: its tables are the record, and its backend, mended, writes them.
+
+yoyo runs a migration on one connection and records it afterwards on another, holds its lock in a row that outlives a
+killed process, and probes the server with statements that fail. `Ledger` keeps yoyo's tables and the text of its
+statements, and does the rest on one session of ours: the advisory lock, the migration, the record and the history are
+in the same hands, and the last three in the same transaction. Plain `yoyo list`, `apply` and `rollback` go on working.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import socket
+import time
+import uuid
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import psycopg
+from yoyo import internalmigrations
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.migrations import get_migration_hash
+
+from schedtool import __version__, records
+from schedtool.database import run, tool_sql
+from schedtool.errors import Busy, Failed
+from schedtool.records import answer
+from schedtool.sessions import session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from psycopg import Connection
+
+Operation = Literal["apply", "rollback", "repair", "adopt"]
+Outcome = Literal["started", "done", "failed", "refused", "busy", "interrupted"]
+
+POLL_S = 0.2
+"""How often the lock is tried again: often enough not to be noticed, seldom enough not to be load."""
+
+# The first half of the advisory lock's key: "sched" on a telephone's keys, so that other tools' locks stay apart.
+LOCK_CLASS = 72433
+# What schedtool's own tables are made from, in the package's sql folder, and which table tells that each has been run.
+OWN_TABLES = {"schedtool_history": "tables_history", "schedtool_job": "tables_job"}
+YOYO_OPERATIONS = {"apply": "apply", "rollback": "rollback", "repair": "mark", "adopt": "mark"}
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Somebody else holds the lock, and we wait for it."""
+
+    holder: str
+    wait_s: float
+
+    def __str__(self) -> str:
+        return f"waiting up to {self.wait_s:g} s for the lock held by {self.holder}"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something done on the way that whoever runs us should know."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the history keeps of one run; see sql/tables_history.sql for the meaning of each."""
+
+    migration: str
+    operation: Operation
+    outcome: Outcome
+    checksum: str | None = None
+    content: str | None = None
+    applied_at: datetime | None = None
+    duration_ms: int | None = None
+    retries: int = 0
+    documents: int | None = None
+    rows: int | None = None
+    error: str | None = None
+
+
+class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no types
+    """yoyo's PostgreSQL backend on a connection that is ours: nothing is probed, opened or closed behind our back."""
+
+    migration_table = records.MIGRATION_TABLE
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        # yoyo's own constructor would connect by itself, from a URL, with a password in it.
+        self.uri = None
+        self._connection = connection
+        self.DatabaseError = psycopg.Error
+        self.has_transactional_ddl = True
+        self._internal_schema_updated = False
+
+    def copy(self) -> Ledger:
+        """Return itself: what yoyo would do on a second connection belongs into the transaction of this one."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the connection open; whoever opened it closes it."""
+
+    def list_tables(self, **_: object) -> list[str]:
+        """Name the tables of the schema from the catalog; information_schema hides those the role may not read."""
+        return sorted(records.tables(self.connection))
+
+    def init_database(self) -> None:
+        """Make yoyo's tables and ours where they are missing. The caller holds the advisory lock, so none races us.
+
+        Raises:
+            Failed: The role may not create tables in the schema.
+        """
+        there = records.tables(self.connection)
+        wanted = {self.migration_table, self.log_table, self.version_table, self.lock_table, *OWN_TABLES}
+        if wanted <= there:
+            return
+        try:
+            with self.connection.transaction():
+                if self.lock_table not in there:
+                    self.execute(self.format_sql(self.create_lock_table_sql))
+                self._upgrade()
+                for table, file in OWN_TABLES.items():
+                    if table not in there:
+                        run(self.connection, tool_sql(file), {})
+        except psycopg.errors.InsufficientPrivilege as error:
+            schema = self.connection.execute("SELECT current_schema(), session_user").fetchone() or ("?", "?")
+            raise Failed(
+                f"{schema[1]} has no right to create tables in schema {schema[0]}",
+                hint=f"GRANT CREATE ON SCHEMA {schema[0]} TO {schema[1]}, or connect as the schema's owner",
+                code="no_right",
+            ) from error
+
+    def _upgrade(self) -> None:
+        # yoyo's own upgrade, one version after the other, without its lock and without a transaction of its own.
+        version = internalmigrations.get_current_version(self)
+        for following in range(version + 1, max(internalmigrations.schema_versions) + 1):
+            internalmigrations.schema_versions[following].upgrade(self)
+            internalmigrations.mark_schema_version(self, following)
+        self._internal_schema_updated = True
+
+    def get_log_data(self, migration: Any = None, operation: str = "apply") -> dict[str, Any]:  # noqa: ANN401
+        """Fill yoyo's log line, without the name service: a slow one would hold every lock of the transaction."""
+        return {
+            "id": str(uuid.uuid4()),
+            "migration_id": migration.id if migration else None,
+            "migration_hash": migration.hash if migration else None,
+            "username": os_user()[:255],
+            "hostname": socket.gethostname()[:255],
+            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
+            "operation": operation,
+        }
+
+    def mark(self, migration: str, *, operation: Operation) -> datetime:
+        """Record a migration as applied, in yoyo's table and log, and return the time it is recorded with.
+
+        The caller's transaction decides whether it counts.
+        """
+        named = _Named(migration)
+        when = datetime.now(UTC)
+        self.execute(
+            self.format_sql(self.mark_migration_sql),
+            {"migration_hash": named.hash, "migration_id": named.id, "when": when.replace(tzinfo=None)},
+        )
+        self.log_migration(named, YOYO_OPERATIONS[operation])
+        return when
+
+    def unmark(self, migration: str) -> None:
+        """Take a migration's record away and log it as rolled back. The caller's transaction decides."""
+        named = _Named(migration)
+        self.execute(self.format_sql(self.unmark_migration_sql), {"migration_hash": named.hash})
+        self.log_migration(named, YOYO_OPERATIONS["rollback"])
+
+    def write(self, entry: Entry) -> Written:
+        """Add one run to the history."""
+        identity = {"os_user": os_user(), "host": socket.gethostname(), "tool_version": __version__}
+        return Written(**answer(self.connection, "history_insert", **vars(entry), **identity)[0])
+
+    def finish(self, run_id: int, entry: Entry) -> Written:
+        """Write the end of a run whose start is in the history already."""
+        return Written(**answer(self.connection, "history_finish", id=run_id, **vars(entry))[0])
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the database made of a history entry: its id, the rows with those a file counted itself, its start."""
+
+    id: int
+    rows: int | None
+    started_at: datetime
+
+
+class _Named:
+    """As much of a yoyo migration as its statements need; yoyo's own class reads and splits the file."""
+
+    def __init__(self, migration: str) -> None:
+        self.id = migration
+        self.hash: str = get_migration_hash(migration)
+
+
+def os_user() -> str:
+    """Name the operating system's user; its number where it has no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+@contextmanager
+def locked(connection: Connection[Any], *, wait: float, notify: Callable[[object], None]) -> Iterator[Ledger]:
+    """Hold the tool's lock on this session, with every table of the tool in place.
+
+    The lock is a session advisory lock, so it ends with the session whatever happens to this process, and it is held by
+    the session that runs the migrations, so it does not end before they do. yoyo's own lock is taken as well, which
+    keeps plain yoyo out.
+
+    Args:
+        connection: In autocommit mode, with the target schema as its search path.
+        wait: Seconds to wait for another holder.
+        notify: Told when it waits, and when it clears away what a killed run has left.
+
+    Raises:
+        Busy: Somebody else holds the lock after `wait` seconds; the message says who.
+        Failed: The role may not create the tool's tables.
+    """
+    row = connection.execute("SELECT current_schema()").fetchone()
+    key = {"class": LOCK_CLASS, "key": _lock_key(row[0] if row else "")}
+    deadline = time.monotonic() + wait
+    told = False
+    while not answer(connection, "lock_try", **key)[0]["taken"]:
+        holder = _holder(answer(connection, "lock_holder", **key))
+        if time.monotonic() >= deadline:
+            raise Busy(
+                f"another schedtool is at work on this schema: {holder}",
+                hint="try again when it has ended, or give --wait SECONDS; nothing was changed",
+                code="locked",
+            )
+        if not told:
+            notify(Waiting(holder, wait))
+            told = True
+        time.sleep(min(POLL_S, max(0.01, deadline - time.monotonic())))
+    try:
+        ledger = Ledger(connection)
+        ledger.init_database()
+        _keep_yoyo_out(connection, deadline=deadline, wait=wait, notify=notify)
+        try:
+            yield ledger
+        finally:
+            with suppress(psycopg.Error):
+                answer(connection, "yoyo_lock_drop", pid=-connection.info.backend_pid)
+    finally:
+        # A session that is gone has given its lock back; one that goes on (behind a pooler) must not keep it.
+        with suppress(psycopg.Error):
+            answer(connection, "lock_release", **key)
+
+
+def _keep_yoyo_out(
+    connection: Connection[Any], *, deadline: float, wait: float, notify: Callable[[object], None]
+) -> None:
+    told = False
+    while not answer(connection, "yoyo_lock_take"):
+        rows = answer(connection, "yoyo_lock_read")
+        if not rows:
+            continue
+        pid, age = rows[0]["pid"], rows[0]["age_s"]
+        if pid < 0:
+            # Only a holder of the advisory lock writes a negative number, and that is us now: its session is gone.
+            answer(connection, "yoyo_lock_drop", pid=pid)
+            notify(Note(f"cleared the lock of a schedtool that was killed (server process {-pid}, {age} s ago)"))
+            continue
+        holder = f"plain yoyo, process {pid} on its own machine, since {age} s (table yoyo_lock)"
+        if time.monotonic() >= deadline:
+            raise Busy(
+                f"this schema is locked by {holder}",
+                hint="wait for it with --wait SECONDS; if that process is gone, `yoyo break-lock` removes its lock",
+                code="locked_by_yoyo",
+            )
+        if not told:
+            notify(Waiting(holder, wait))
+            told = True
+        time.sleep(min(POLL_S, max(0.01, deadline - time.monotonic())))
+
+
+def _lock_key(schema: str) -> int:
+    """Give a schema its number: advisory locks know the database, but not the schema."""
+    return int.from_bytes(hashlib.sha256(schema.encode()).digest()[:4], "big", signed=True)
+
+
+def _holder(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "a session that is just ending"
+    return "; ".join(session(row) for row in rows)

@@ -1,0 +1,162 @@
+"""What `apply` would do, in order, and a hash that stands for exactly that on exactly this database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from schedtool import hazards, records, state
+from schedtool.database import connect, read_only
+from schedtool.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+
+    from schedtool.database import Target
+    from schedtool.hazards import Lock
+    from schedtool.project import Keys, Migration, Project
+    from schedtool.state import MigrationState
+
+COUNTED_BYTES = 200_000_000
+"""A table up to this size is counted; of a larger one the planner's estimate is told, which reads nothing."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One migration that would be applied.
+
+    Attributes:
+        batches: Its work is done in batches before its file runs.
+        documents: Keys those batches run over; an estimate for a large table, None where there is no table yet.
+        hazards: By name, see `hazards.py`.
+        locks: On tables that were there before, as its header declares them.
+        text: The file as it would be sent.
+    """
+
+    id: str
+    contract: bool
+    batches: bool
+    documents: int | None
+    hazards: tuple[str, ...]
+    locks: tuple[Lock, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be applied, and what is left alone because `--contract` was not given."""
+
+    hash: str
+    migrations: tuple[Planned, ...]
+    left_alone: tuple[str, ...]
+
+
+def plan(target: Target, project: Project, *, to: str | None = None, contract: bool = False, wait: float = 0) -> Plan:
+    """Plan what `apply` with the same arguments would do, in a READ ONLY transaction.
+
+    Raises:
+        UsageError: `to` is no migration, or one of `contract/` without `contract`.
+        Refused: `apply` would refuse: a migration is edited, missing or out of order.
+    """
+    with connect(target, application="plan", wait=wait, read_only=True) as connection, read_only(connection):
+        states = state.read(connection, project)
+        pending = select(project, states, to=to, contract=contract)
+        return Plan(
+            hash=fingerprint(connection, project, pending),
+            migrations=tuple(_planned(connection, project, migration) for migration in pending),
+            left_alone=tuple(
+                found.id for found in states if found.contract and found.state in state.WAITING and not contract
+            ),
+        )
+
+
+def select(
+    project: Project, states: Sequence[MigrationState], *, to: str | None, contract: bool
+) -> tuple[Migration, ...]:
+    """Choose what is to be applied, in order.
+
+    Raises:
+        UsageError: `to` is no migration, or one of `contract/` without `contract`.
+        Refused: A migration is edited, missing or out of order.
+    """
+    last = project.find(to) if to is not None else None
+    if last and last.contract and not contract:
+        raise UsageError(f"{last.id} is in migrations/contract/", hint="add --contract to go into it", code="contract")
+    for found in states:
+        if found.state == "edited":
+            raise Refused(
+                f"{found.id} was edited after it was applied",
+                hint=f"bring the old text back, or accept the new one: schedtool repair {found.id}",
+                code="edited",
+            )
+        if found.state == "missing":
+            raise Refused(
+                f"{found.id} is recorded as applied, and its file is missing",
+                hint="bring the file back, or name the right folder with --project",
+                code="missing",
+            )
+    by_id = {found.id: found for found in states}
+    chosen = []
+    for migration in project.migrations:
+        if by_id[migration.id].state in state.WAITING and (contract or not migration.contract):
+            if by_id[migration.id].state == "out_of_order" and migration != last:
+                raise Refused(
+                    f"{migration.id} is out of order: later ones are applied already",
+                    hint=f"give it a later number, or run it as it is: schedtool apply --to {migration.id}",
+                    code="out_of_order",
+                )
+            chosen.append(migration)
+        if migration == last:
+            break
+    return tuple(chosen)
+
+
+def fingerprint(connection: Connection[Any], project: Project, pending: Sequence[Migration]) -> str:
+    """Hash what would run and what it would run on: pending files, the files beside them, and the records."""
+    files = [
+        [migration.id, migration.checksum]
+        + [[file.folder, file.name, _sha256(file.text)] for file in project.sql_files("batches", migration)]
+        for migration in pending
+    ]
+    recorded = [[record.id, record.applied_at.isoformat()] for record in records.records(connection)]
+    return _sha256(json.dumps([files, recorded]))
+
+
+def _planned(connection: Connection[Any], project: Project, migration: Migration) -> Planned:
+    batches = project.sql_file("batches", migration)
+    return Planned(
+        id=migration.id,
+        contract=migration.contract,
+        batches=batches is not None,
+        documents=_count(connection, batches.keys) if batches and batches.keys else None,
+        hazards=hazards.hazards(migration),
+        locks=hazards.locks(migration),
+        text=migration.text,
+    )
+
+
+def _count(connection: Connection[Any], keys: Keys) -> int | None:
+    found = records.answer(connection, "table_size", table=keys.table)[0]
+    if found["bytes"] is None:
+        return None
+    estimate: int | None = found["estimate"]
+    if found["bytes"] > COUNTED_BYTES:
+        return estimate
+    try:
+        with connection.transaction():
+            row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(keys.table))).fetchone()
+    except psycopg.Error:
+        # No right to read it, or only some of its rows: a number that is not known is better than a wrong one.
+        return None
+    return row[0] if row else None
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

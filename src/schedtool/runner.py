@@ -1,0 +1,317 @@
+"""Runs one migration's file, forward or back: one message, one transaction with its record, retries, and the history.
+
+A file that cannot run in a transaction is one statement. Its start is recorded first, so that a run that ends without a
+word is known as half done, and an INVALID index that such a run has left is dropped before the next one.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from schedtool.database import connect, explain_error, scrub
+from schedtool.errors import Busy, Refused, SchedtoolError
+from schedtool.jobs import abandon
+from schedtool.ledger import Entry, Ledger
+from schedtool.leftovers import drop_invalid
+from schedtool.sessions import Blockers
+from schedtool.sqlerrors import note_place
+from schedtool.wire import send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from psycopg import Connection
+
+    from schedtool.database import Target
+    from schedtool.ledger import Operation, Outcome
+
+# Lock not available, deadlock, statement cancelled: the transaction is gone, and the same one may well pass next time.
+LOCKED, DEADLOCK, CANCELLED = "55P03", "40P01", "57014"
+# A statement that ran into its timeout once will most likely do so again, so that is tried less often.
+TRIES: Mapping[str, int] = {LOCKED: 10, DEADLOCK: 10, CANCELLED: 3}
+REFUSAL = "ST003"
+"""The SQLSTATE by which a migration's guard says that the answer is no."""
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 3.0
+LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds until the server gives up on a table lock, and on a statement; 0 is never."""
+
+    lock: float = 0.5
+    statement: float = 0.0
+
+    def settings(self) -> dict[str, str]:
+        """Give them as the server's settings."""
+        return {
+            "lock_timeout": f"{round(self.lock * 1000)}ms",
+            "statement_timeout": f"{round(self.statement * 1000)}ms",
+        }
+
+
+@dataclass(frozen=True)
+class Work:
+    """One file to run.
+
+    Attributes:
+        shown: Its path as messages show it.
+        settings: Transaction-local settings the file may read, such as schedtool.lose.
+        batches: What does the file's work in batches before it runs, and tells what that came to; None without.
+    """
+
+    migration: str
+    operation: Operation
+    shown: str
+    text: str = field(repr=False)
+    checksum: str | None
+    transactional: bool
+    settings: Mapping[str, str] = field(default_factory=dict)
+    batches: Callable[[], Batched] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Batched:
+    """What the batches before a file came to: keys read, rows written, batches tried again."""
+
+    documents: int | None
+    rows: int
+    retries: int
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What running it came to. `rows` counts batches and statements, and what the file counted itself."""
+
+    migration: str
+    duration_ms: int
+    retries: int
+    documents: int | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """A try met a lock, a deadlock or a cancelled statement; nothing of it is left, and it is tried again."""
+
+    migration: str
+    attempt: int
+    reason: str
+    blockers: tuple[str, ...]
+    pause_s: float
+
+    def __str__(self) -> str:
+        blocked = f"; in the way: {'; '.join(self.blockers)}" if self.blockers else ""
+        return f"{self.migration}: {self.reason}, try {self.attempt} again in {self.pause_s:.1f} s{blocked}"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """The server, or a RAISE NOTICE of the file, says something."""
+
+    migration: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.migration}: {self.text}"
+
+
+def run_file(
+    ledger: Ledger, target: Target, work: Work, *, timeouts: Timeouts, notify: Callable[[object], None]
+) -> Ran:
+    """Run a file, its batches first, and record it; nothing of a transactional one is kept unless its record is.
+
+    Raises:
+        Refused: A guard in the file said no.
+        Busy: Locks, deadlocks or cancelled statements outlasted the retries.
+        Failed: The file has an error; the message shows its line.
+    """
+    entry = Entry(
+        work.migration,
+        work.operation,
+        "started",
+        checksum=work.checksum,
+        content=work.text,
+        rows=0,
+    )
+    run_id: int | None = None
+    connection: Connection[Any] = ledger.connection
+    begun = time.monotonic()
+
+    def say(diagnostic: psycopg.errors.Diagnostic) -> None:
+        notify(Notice(work.migration, diagnostic.message_primary or ""))
+
+    connection.add_notice_handler(say)
+    try:
+        if work.batches is not None:
+            entry = replace(entry, **vars(work.batches()))
+        batch_retries = entry.retries
+        with Blockers(target, connection.info.backend_pid) as blockers:
+            run = _Run(begun, timeouts, blockers, notify)
+            if not work.transactional:
+                run_id = ledger.write(entry).id
+            while True:
+                try:
+                    return _attempt(ledger, work, entry, run_id, run)
+                except _Stopped as stopped:
+                    entry = replace(entry, retries=entry.retries + 1)
+                    _wait_or_raise(stopped, work, run, tries=entry.retries - batch_retries)
+    except BaseException as failure:
+        outcome = outcome_of(failure)
+        text = scrub(str(failure), target) or None
+        failed = replace(entry, outcome=outcome, rows=None, duration_ms=_spent_ms(begun), error=text)
+        remember(ledger, target, failed, run_id)
+        raise
+    finally:
+        connection.remove_notice_handler(say)
+
+
+def _wait_or_raise(stopped: _Stopped, work: Work, run: _Run, *, tries: int) -> None:
+    state = stopped.error.diag.sqlstate or ""
+    if tries >= TRIES.get(state, 0):
+        raise _explained(stopped, work, tries=tries, blockers=run.blockers.seen) from stopped.error
+    pause = random.uniform(0.5, 1) * min(FIRST_PAUSE_S * 2**tries, LONGEST_PAUSE_S)  # noqa: S311 - jitter
+    reason = stopped.error.diag.message_primary or state
+    run.notify(Retrying(work.migration, tries + 1, reason, run.blockers.seen, pause))
+    time.sleep(pause)
+
+
+def remember(ledger: Ledger, target: Target, entry: Entry, run_id: int | None = None) -> None:
+    """Write a failure into the history in a transaction of its own, on a new connection where ours is gone.
+
+    Whatever goes wrong here must not hide the failure itself.
+    """
+    with suppress(psycopg.Error, SchedtoolError), ExitStack() as stack:
+        if ledger.connection.broken or ledger.connection.closed:
+            ledger = Ledger(stack.enter_context(connect(target, application="history")))
+        if run_id is None:
+            ledger.write(entry)
+        else:
+            ledger.finish(run_id, entry)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all tries of one file share."""
+
+    begun: float
+    timeouts: Timeouts
+    blockers: Blockers
+    notify: Callable[[object], None]
+
+
+class _Stopped(Exception):
+    """The database stopped a try; `ordinal` is the place of the statement in the file, None outside of it."""
+
+    def __init__(self, error: psycopg.Error, ordinal: int | None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.ordinal = ordinal
+
+
+def _attempt(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: _Run) -> Ran:
+    """Try once: the file, its record and its history, in one transaction where the file can run in one."""
+    connection: Connection[Any] = ledger.connection
+    settings = {**run.timeouts.settings(), **work.settings}
+    try:
+        if work.transactional:
+            before = {"search_path": _setting(connection, "search_path")}
+            with connection.transaction():
+                _set(connection, settings, local=True)
+                rows = _send(connection, work, run)
+                _take_back(connection, before)
+                return _record(ledger, work, replace(entry, rows=(entry.rows or 0) + rows), run_id, run)
+        before = {name: _setting(connection, name) for name in [*settings, "search_path"]}
+        _set(connection, settings, local=False)
+        try:
+            if (index := drop_invalid(connection, work.text)) is not None:
+                run.notify(Notice(work.migration, f"dropped the INVALID index {index} that an earlier run had left"))
+            rows = _send(connection, work, run)
+        finally:
+            with suppress(psycopg.OperationalError):
+                _take_back(connection, before)
+        with connection.transaction():
+            return _record(ledger, work, replace(entry, rows=(entry.rows or 0) + rows), run_id, run)
+    except psycopg.Error as error:
+        raise _Stopped(error, None) from error
+
+
+def _send(connection: Connection[Any], work: Work, run: _Run) -> int:
+    looked = time.monotonic()
+    wait = min(LOOK_EVERY_S, run.timeouts.lock / 3 or LOOK_EVERY_S) if not run.blockers.seen else LOOK_EVERY_S
+
+    def pulse() -> None:
+        nonlocal looked, wait
+        if time.monotonic() - looked >= wait:
+            run.blockers.look()
+            looked, wait = time.monotonic(), LOOK_EVERY_S
+
+    answered = send(connection, work.text, pulse=pulse)
+    if answered.error is not None:
+        raise _Stopped(answered.error, answered.ordinal)
+    return answered.rows
+
+
+def _record(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: _Run) -> Ran:
+    if work.operation == "rollback":
+        ledger.unmark(work.migration)
+        # A job that was cut short must not go on where it stopped: what it had written may be gone now.
+        abandon(ledger.connection)
+        entry = replace(entry, outcome="done")
+    else:
+        applied_at = ledger.mark(work.migration, operation=work.operation)
+        entry = replace(entry, outcome="done", applied_at=applied_at)
+    entry = replace(entry, duration_ms=_spent_ms(run.begun))
+    written = ledger.write(entry) if run_id is None else ledger.finish(run_id, entry)
+    return Ran(work.migration, entry.duration_ms or 0, entry.retries, entry.documents, written.rows or 0)
+
+
+def _setting(connection: Connection[Any], name: str) -> str:
+    row = connection.execute("SELECT current_setting(%s, true)", [name]).fetchone()
+    return (row[0] if row else None) or ""
+
+
+def _set(connection: Connection[Any], settings: Mapping[str, str], *, local: bool) -> None:
+    for name, value in settings.items():
+        connection.execute("SELECT set_config(%s, %s, %s)", [name, value, local])
+
+
+def _take_back(connection: Connection[Any], before: Mapping[str, str]) -> None:
+    """Undo what a file set for the session: the record must not go into another schema, or as another role."""
+    connection.execute("RESET ROLE")
+    _set(connection, before, local=False)
+
+
+def _explained(stopped: _Stopped, work: Work, *, tries: int, blockers: tuple[str, ...]) -> SchedtoolError:
+    """Turn the database's error into one for people: its place in the file, and the exit code of its kind."""
+    error = stopped.error
+    note_place(error, text=work.text, values={}, statement=stopped.ordinal)
+    explained = explain_error(error, file=work.shown, text=work.text)
+    if error.diag.sqlstate == REFUSAL:
+        return Refused(f"{work.migration}: {error.diag.message_primary}", hint=error.diag.message_hint, code="refused")
+    if isinstance(explained, Busy):
+        blocked = f"; in the way: {'; '.join(blockers)}" if blockers else ""
+        hint = "nothing of this file was kept; try again, or let it wait longer with --lock-timeout"
+        return Busy(f"{explained.message} after {tries} tries{blocked}", hint=hint, code=explained.code)
+    return explained
+
+
+def outcome_of(failure: BaseException) -> Outcome:
+    """Name the outcome the history gets for an error or an interruption."""
+    if isinstance(failure, Refused):
+        return "refused"
+    if isinstance(failure, Busy):
+        return "busy"
+    return "failed" if isinstance(failure, Exception) else "interrupted"
+
+
+def _spent_ms(begun: float) -> int:
+    return round((time.monotonic() - begun) * 1000)

@@ -1,0 +1,3 @@
+-- Gives back the row of one server process of schedtool.
+DELETE FROM yoyo_lock
+WHERE pid = :'pid'::integer;
