@@ -99,8 +99,9 @@ def read(
     if not isinstance(document, list | dict):
         return Rejected("$", _shortened(document), "text" if isinstance(document, str) else "no_week")
     # Four digits are a time if some time of the document starts with 0, which only a reading of the whole can tell.
-    first = _Week(Walk(zones, four_digits=True), document)
-    week = _Week(Walk(zones, four_digits=first.walk.leading_zero), document)
+    week = _Week(Walk(zones, four_digits=True), document)
+    if week.walk.fours and not any(text.startswith("0") for text in week.walk.fours):
+        week = _Week(Walk(zones, four_digits=False), document)
     if week.walk.findings:
         _, _, node, reason = min(week.walk.findings, key=lambda finding: finding[:2])
         return Rejected(node.path, _shortened(node.value), reason)

@@ -248,7 +248,7 @@ def _counterpart(key: str, *, start: bool) -> str:
 def _clock(walk: Walk, text: str, *, start: bool) -> Clock | str:
     clock = read_clock(text, end=not start)
     if isinstance(clock, Clock) and clock.four:
-        walk.leading_zero = walk.leading_zero or words.trimmed(text).startswith("0")
+        walk.fours.append(words.trimmed(text))
         return clock if walk.four_digits else "ambiguous_time"
     return clock
 

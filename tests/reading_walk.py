@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tests import reading_words as words
@@ -20,6 +21,7 @@ _UNSEEN = re.compile(
 )
 
 
+@lru_cache(100_000)
 def path_step(key: str) -> str:
     """How a key is written in a path."""
     if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", key):
@@ -60,8 +62,8 @@ class Walk:
     zones: Collection[str]
     four_digits: bool
     """Whether four digits without a colon are a time."""
-    leading_zero: bool = False
-    """Some time of four digits starts with 0."""
+    fours: list[str] = field(default_factory=list)
+    """The times of four digits that were met."""
     findings: list[tuple[tuple[int, ...], int, Node, str]] = field(default_factory=list)
     """Position, rank among the findings of one node, node, reason."""
     ignored: list[Node] = field(default_factory=list)
@@ -78,25 +80,34 @@ class Walk:
             self.find(member, "zone_unknown")
 
 
+_ROLES = {
+    **dict.fromkeys(words.ALL_DAY | words.BOOKED | words.VOID, "obstacle"),
+    **dict.fromkeys(words.STATUSES | words.SEATS, "state"),
+    **dict.fromkeys(words.DATES | words.RECURRENCES | words.FORTNIGHTS, "when"),
+    **dict.fromkeys(words.STARTS | words.ENDS, "time"),
+}
+_HOUR_KEYS = words.STARTS | words.ENDS | words.POSITIVE | words.NEGATIVE | words.SLOTS
+
+
 def role(name: str, value: object) -> str:
-    """What a key is for, wherever it stands; "" if that depends on the place. The first that fits."""
-    roles = (
-        ("zone", is_zone_key(name)),
-        ("flag", is_flag(name, value)),
-        ("obstacle", name in words.ALL_DAY | words.BOOKED | words.VOID),
-        ("break", any(stem in name for stem in words.BREAK_STEMS)),
-        ("state", name in words.STATUSES | words.SEATS),
-        ("when", name in words.DATES | words.RECURRENCES | words.FORTNIGHTS),
-        ("time", name in words.STARTS | words.ENDS),
-    )
-    return next((each for each, fits in roles if fits), "")
+    """What a key is for, wherever it stands; "" if that depends on the place."""
+    return "flag" if is_flag(name, value) else _role_of_name(name)
+
+
+@lru_cache(100_000)
+def _role_of_name(name: str) -> str:
+    if is_zone_key(name):
+        return "zone"
+    if any(stem in name for stem in words.BREAK_STEMS) and name not in words.VOID:
+        return "break"
+    return _ROLES.get(name, "")
 
 
 def is_flag(name: str, value: object) -> bool:
     """`open` and `close` hold a flag in some documents and a time in others: their type decides."""
     if name == "open":
         return isinstance(value, bool) or (isinstance(value, str) and flag_of(value) is not None)
-    return name in words.POSITIVE | words.NEGATIVE or (name == "close" and isinstance(value, bool))
+    return name in words.POSITIVE or name in words.NEGATIVE or (name == "close" and isinstance(value, bool))
 
 
 def says_open(name: str, value: object) -> bool | None:
@@ -106,7 +117,7 @@ def says_open(name: str, value: object) -> bool | None:
 
 
 def is_zone_key(name: str) -> bool:
-    return name in words.ZONES | words.ZONE_OFFSETS or any(stem in name for stem in words.ZONE_STEMS)
+    return name in words.ZONES or name in words.ZONE_OFFSETS or any(stem in name for stem in words.ZONE_STEMS)
 
 
 def is_number(value: object) -> bool:
@@ -169,9 +180,8 @@ def strings_below(value: object) -> Iterator[str]:
 
 def looks_like_hours(value: object) -> bool:
     """Whether a key beside the days may be a day under a name that is not known."""
-    roles = words.STARTS | words.ENDS | words.POSITIVE | words.NEGATIVE | words.SLOTS
     return any(is_range(text) or is_time(text) or words.is_closed_word(text) for text in strings_below(value)) or any(
-        folded(key) in roles or words.day_named(key) for key, _ in keys_below(value)
+        folded(key) in _HOUR_KEYS or words.day_named(key) for key, _ in keys_below(value)
     )
 
 
@@ -182,5 +192,5 @@ def holds_times(key: str, value: object) -> bool:
     if words.NUMBERED_TIME.fullmatch(folded(key)) and not is_empty(value) and not is_zero(value):
         return True
     return any(is_range(text) or is_time(text) or is_half(text) for text in strings_below(value)) or any(
-        folded(name) in words.STARTS | words.ENDS for name, _ in keys_below(value)
+        _ROLES.get(folded(name)) == "time" for name, _ in keys_below(value)
     )

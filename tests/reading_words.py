@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 SPACE = " \t\n\r\f\v"
 DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
@@ -104,11 +105,13 @@ def trimmed(text: str) -> str:
     return text.strip(SPACE)
 
 
+@lru_cache(100_000)
 def lowered(text: str) -> str:
     """Lower case of ASCII letters only: the KELVIN SIGN is no k, whatever the server's locale says."""
-    return "".join(character.lower() if character.isascii() else character for character in text)
+    return text.lower() if text.isascii() else re.sub("[A-Z]+", lambda found: found[0].lower(), text)
 
 
+@lru_cache(100_000)
 def folded(key: str) -> str:
     """A key as it is compared with the names above."""
     return re.sub(r"[ \t\n\r\f\v_-]", "", lowered(key))
