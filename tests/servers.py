@@ -5,10 +5,12 @@ What the fixtures in conftest.py hand out is defined here, for tests that need m
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import subprocess
 import sys
+import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,6 +189,15 @@ def start_default(*, image: str, environ: Mapping[str, str]) -> Iterator[tuple[S
 
 def engine_problem() -> str | None:
     """Why no Docker engine can be used, or None where one answers within 2 s."""
+    with warnings.catch_warnings():
+        # docker's client leaves the socket of an attempt that failed to the garbage collector, which complains.
+        warnings.simplefilter("ignore", ResourceWarning)
+        problem = _ask_engine()
+        gc.collect()
+    return problem
+
+
+def _ask_engine() -> str | None:
     import docker  # noqa: PLC0415 not needed for other servers
 
     try:
@@ -231,14 +242,13 @@ def _container(image: str) -> Iterator[Server]:
         image, username="postgres", password=PASSWORD, dbname="postgres", driver=None
     ).with_command(["postgres", *settings])
     try:
-        container.start()
-    except (docker.errors.DockerException, OSError, RuntimeError) as error:
-        container.stop()
-        advice = "SCHEDTOOL_TEST_IMAGE=$(tests/container/make-image) gives one without a registry"
-        if "ryuk" in str(error):
-            advice = "TESTCONTAINERS_RYUK_DISABLED=true does without the helper image that cannot be pulled"
-        raise UnusableError(f"no container of {image}: {shorten(str(error), 200)}; {advice}") from error
-    try:
+        try:
+            container.start()
+        except (docker.errors.DockerException, OSError, RuntimeError) as error:
+            advice = "SCHEDTOOL_TEST_IMAGE=$(tests/container/make-image) gives one without a registry"
+            if "ryuk" in str(error):
+                advice = "TESTCONTAINERS_RYUK_DISABLED=true does without the helper image that cannot be pulled"
+            raise UnusableError(f"no container of {image}: {shorten(str(error), 200)}; {advice}") from error
         parameters = {
             "host": container.get_container_host_ip(),
             "port": str(container.get_exposed_port(5432)),
@@ -248,6 +258,7 @@ def _container(image: str) -> Iterator[Server]:
         yield _reached("container", image, parameters)
     finally:
         container.stop()
+        container.get_docker_client().client.close()
 
 
 @contextmanager
