@@ -82,12 +82,12 @@ def jobs(connection: Connection[Any]) -> tuple[Job, ...]:
     return tuple(Job(**{**row, "counters": json.loads(row["counters"])}) for row in rows)
 
 
-def unfinished_settings(connection: Connection[Any], *, migration: str) -> str | None:
-    """Return the settings that the unfinished forward job reads by, as JSON text; None without such a job."""
+def unfinished_settings(connection: Connection[Any], *, migration: str) -> Mapping[str, Any] | None:
+    """Return the settings that the unfinished forward job reads by; None without such a job."""
     if not answer(connection, "jobs_exist")[0]["present"]:
         return None
     rows = answer(connection, "job_current", migration=migration, direction="forward")
-    return rows[0]["settings"] if rows else None
+    return json.loads(rows[0]["settings"]) if rows and rows[0]["settings"] else None
 
 
 def begin(
@@ -180,13 +180,13 @@ def answer(
 ) -> list[dict[str, Any]]:
     """Run one of the tool's own SQL files and return the rows of its last result.
 
-    A file over a table of the project gets that table and its key as :"table" and :"key".
+    A file over a table of the project gets that table and its key as :"table" and :"key", the table's name as :'table'.
     """
     text = tool_sql(name)
-    if over is not None:
-        for parameter, identifier in (("table", over.table), ("key", over.column)):
-            text = text.replace(f':"{parameter}"', sql.Identifier(identifier).as_string())
     texts = {parameter: str(value) for parameter, value in parameters.items()}
+    if over is not None:
+        texts["table"] = sql.Identifier(over.table).as_string()
+        text = text.replace(':"table"', texts["table"]).replace(':"key"', sql.Identifier(over.column).as_string())
     results = run(connection, text, texts)
     return results[-1].dicts() if results else []
 

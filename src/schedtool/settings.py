@@ -15,11 +15,12 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
+import psycopg
 from psycopg import errors as pg
 
 from schedtool.database import run
-from schedtool.errors import Failed, UsageError
+from schedtool.errors import Failed, Refused, UsageError
+from schedtool.jobs import unfinished_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from schedtool.project import Migration, Project, SqlFile
 
 SHOWN_CHARACTERS = 80
+REFUSAL = "ST003"
+"""The SQLSTATE by which a file says that the answer is no."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def prepare(
 
     Raises:
         UsageError: A policy for a migration that reads none, or one that the schema forbids.
+        Refused: An unfinished job reads by another policy, or the database's own guard says no.
         Failed: There is no table yet to store it in.
     """
     number = number_for(project, migration)
@@ -127,6 +131,16 @@ def prepare(
         return None
     stored = current(connection, project, number)
     wanted = effective(project, number, policy=policy, stored=stored.settings if stored else None)
+    unfinished = unfinished_settings(connection, migration=migration.id)
+    if unfinished is not None and policy.given and unfinished != wanted:
+        # Half of the documents would be read by one policy and half by the other.
+        raise Refused(
+            f"the unfinished backfill of {migration.id} reads by another policy",
+            hint="finish it first, without --policy and --default-timezone; then run it again with the new policy",
+            code="settings_fixed",
+        )
+    if unfinished is not None:
+        return unfinished
     if policy.given and (stored is None or stored.settings != wanted):
         try:
             store(connection, project, number, wanted)
@@ -136,6 +150,11 @@ def prepare(
                 hint="apply the migrations it depends on first",
                 code="dependencies",
             ) from error
+        except psycopg.Error as error:
+            if error.sqlstate == REFUSAL:
+                message = error.diag.message_primary or "the settings are refused"
+                raise Refused(message, hint=error.diag.message_hint, code="policy_refused") from error
+            raise
     return wanted
 
 
@@ -194,6 +213,9 @@ def _property_of(schema: Mapping[str, Any], option: str) -> str:
 
 def _check(value: Mapping[str, Any], schema: Mapping[str, Any], *, name: str, text: str) -> None:
     """Raise the first thing the schema forbids, first by line."""
+    # Takes longer to import than all else here, and a run without a policy checks nothing.
+    import jsonschema  # noqa: PLC0415
+
     found = [
         (line_of(text, path), message)
         for error in jsonschema.Draft202012Validator(schema).iter_errors(value)

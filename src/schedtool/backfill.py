@@ -1,0 +1,182 @@
+"""The backfill of a migration: its batches on a live database, or read-only a census of what they would do.
+
+It records nothing as applied. It may run before its migration's file does, and after, to read again what was rejected.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from schedtool import batches, dry_run, jobs, records, rejects, settings
+from schedtool.database import connect, read_only
+from schedtool.errors import Failed, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from psycopg import Connection
+
+    from schedtool.database import Target
+    from schedtool.project import Migration, Project
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run the batches; None is the engine's own default. `throttle_query` is a SELECT of one boolean."""
+
+    workers: int | None = None
+    batch_size: int | None = None
+    throttle_query: str | None = None
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """A finished backfill.
+
+    Attributes:
+        rejected: Documents that wait for a decision; those of earlier runs that nobody decided are among them.
+    """
+
+    migration: str
+    result: batches.Result
+    rejected: int
+
+
+def choose(project: Project, beginning: str | None) -> Migration:
+    """Return the migration meant; without a name, the only one that has both batches and a dry run.
+
+    Raises:
+        UsageError: There is no such migration, it has no batches, or several could be meant.
+    """
+    if beginning is not None:
+        migration = project.find(beginning)
+        if batches.batch_file(project, migration) is None:
+            raise UsageError(f"{migration.id} has no file in sql/batches, so there is nothing to backfill")
+        return migration
+    found = [
+        migration
+        for migration in project.migrations
+        if batches.batch_file(project, migration) and project.sql_file("dry_run", migration)
+    ]
+    if len(found) != 1:
+        names = ", ".join(migration.id for migration in found) or "none"
+        raise UsageError(f"say which migration to backfill: {names} of this project has batches and a dry run")
+    return found[0]
+
+
+def backfill(
+    target: Target,
+    project: Project,
+    migration: Migration,
+    *,
+    policy: settings.Policy,
+    options: Options,
+    notify: Callable[[object], None],
+    wait: float = 0,
+) -> Backfilled:
+    """Run a migration's batches to their end, under the tool's lock, so that two runs never meet.
+
+    Raises:
+        UsageError: The policy or the throttle query is wrong; nothing ran.
+        Refused: The policy is not the one an unfinished job was begun with.
+        Failed: A migration it depends on is not applied, or a batch fails; what was done stays for the next run.
+        Busy: Somebody else holds the tool's lock, or a row's lock, for too long.
+    """
+    from schedtool.ledger import locked  # noqa: PLC0415 - yoyo takes longer to import than all else
+
+    file = batches.batch_file(project, migration)
+    if file is None:
+        raise UsageError(f"{migration.id} has no file in sql/batches, so there is nothing to backfill")
+    with closing(connect(target, application="backfill", wait=wait)) as connection:
+        with read_only(connection):
+            _check_dependencies(connection, project, migration)
+        with locked(connection, wait=wait, notify=notify):
+            wanted = settings.prepare(connection, project, migration, policy=policy)
+            result = batches.run(
+                connection,
+                target,
+                migration=migration.id,
+                file=file,
+                notify=notify,
+                settings=None if wanted is None else settings.as_text(wanted),
+                workers=options.workers,
+                batch_size=options.batch_size or batches.FIRST_BATCH,
+                throttle_query=options.throttle_query,
+            )
+        with read_only(connection):
+            return Backfilled(migration.id, result, rejects.undecided(connection, project, migration))
+
+
+def census(
+    target: Target,
+    project: Project,
+    migration: Migration,
+    *,
+    policy: settings.Policy,
+    on_reject: Callable[[dry_run.Found], None],
+    notify: Callable[[dry_run.Read], None],
+    wait: float = 0,
+) -> dry_run.Census:
+    """Say what the backfill would do, by the policy given or stored: READ ONLY, with SELECT on the documents alone.
+
+    Raises:
+        UsageError: There is no dry run of this migration, or the policy is wrong.
+        Failed: The documents cannot be read.
+    """
+    dry_run.files_of(project, migration)
+    number = settings.number_for(project, migration)
+    if number is None and policy.given:
+        raise UsageError(f"{migration.id} reads no settings, so it takes no policy", code="no_settings")
+    with closing(connect(target, application="dry run", wait=wait, read_only=True)) as connection:
+        wanted = {}
+        if number is not None:
+            with read_only(connection):
+                stored = settings.current(connection, project, number)
+            wanted = dict(
+                settings.effective(project, number, policy=policy, stored=stored.settings if stored else None)
+            )
+        text = settings.as_text(wanted)
+        return dry_run.census(connection, project, migration, settings=text, on_reject=on_reject, notify=notify)
+
+
+def pause(target: Target, migration: Migration, *, paused: bool, wait: float = 0) -> tuple[int, ...]:
+    """Pause a migration's unfinished jobs, or let them go on; return their numbers. Takes no lock of the tool's."""
+    with closing(connect(target, application="backfill", wait=wait)) as connection:
+        return jobs.pause(connection, migration=migration.id, paused=paused)
+
+
+def _check_dependencies(connection: Connection[Any], project: Project, migration: Migration) -> None:
+    applied = {record.id for record in records.records(connection)}
+    needed = _needed(project, migration)
+    missing = [other.id for other in project.migrations if other.id in needed and other.id not in applied]
+    if missing:
+        last = project.find(missing[-1])
+        raise Failed(
+            f"{migration.id} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not applied",
+            hint=f"schedtool apply --to {last.number}; `backfill --dry-run` works before that",
+            code="dependencies",
+        )
+    gone = [
+        other.id
+        for other in project.migrations
+        if other.contract and other.id in applied and migration.id in _needed(project, other)
+    ]
+    if gone:
+        raise Failed(
+            f"{gone[0]} is applied, so what {migration.id} reads is gone",
+            hint="schedtool rollback brings it back",
+            code="gone",
+        )
+
+
+def _needed(project: Project, migration: Migration) -> set[str]:
+    """Name what must be applied before a migration: what it depends on, or all before it where it does not say."""
+    if not migration.depends:
+        before = project.migrations[: project.migrations.index(migration)]
+        return {other.id for other in before if migration.contract or not other.contract}
+    found: set[str] = set()
+    for name in migration.depends:
+        found |= {name} | (_needed(project, project.find(name)) if project.find(name).depends else set())
+    return found

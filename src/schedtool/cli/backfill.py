@@ -1,0 +1,297 @@
+"""`schedtool backfill`: a migration's batches, or what they would do."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from schedtool.cli.options import Invocation
+from schedtool.cli.options import command as made
+from schedtool.cli.output import JsonAnswer, plain, write_table
+from schedtool.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TextIO
+
+    from schedtool.backfill import Backfilled, Options
+    from schedtool.cli.output import Progress
+    from schedtool.dry_run import Census, Found
+    from schedtool.project import Migration, Project
+    from schedtool.settings import Policy
+
+UNDECIDED = Refused.exit_code
+
+
+@made(
+    "backfill",
+    reads="the documents, range by range",
+    writes="the rows, the rejects and the tool's own tables, one short transaction per batch; with --dry-run nothing"
+    " (READ ONLY)",
+    locks="the documents of one batch (FOR NO KEY UPDATE), 100 ms at a time; with --dry-run nothing",
+)
+@click.argument("migration", metavar="[ID]", required=False)
+@click.option("--dry-run", is_flag=True, help="Only say what it would do. Needs SELECT on the documents, nothing else.")
+@click.option(
+    "--policy",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file that says how to read what is not clear by itself; stored for later runs.",
+)
+@click.option("--default-timezone", metavar="TZ", help="For documents that name no zone; part of the policy.")
+@click.option("--workers", metavar="N", type=click.IntRange(1, 64), help="Connections at work.  [default: 2]")
+@click.option(
+    "--batch-size",
+    metavar="N",
+    type=click.IntRange(20, 2000),
+    help="Documents of the first batch; later ones follow the 100 ms target.  [default: 200]",
+)
+@click.option("--defer-foreign-key", is_flag=True, help="Not built yet.")
+@click.option("--throttle-query", metavar="SQL", help="A SELECT of one boolean: rest while it answers true.")
+@click.option("--pause", is_flag=True, help="Make the running job rest, from another terminal.")
+@click.option("--resume", is_flag=True, help="Let a paused job go on.")
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    *,
+    migration: str | None,
+    dry_run: bool,
+    policy: Path | None,
+    default_timezone: str | None,
+    workers: int | None,
+    batch_size: int | None,
+    defer_foreign_key: bool,
+    throttle_query: str | None,
+    pause: bool,
+    resume: bool,
+) -> int:
+    """Run the batches of the migration ID, or with --dry-run say exactly what they would do.
+
+    Without an ID it is the only migration that has batches and a dry run. Nothing is recorded as applied. Killed or
+    interrupted, it goes on where it stopped when it is run again; finished, it reads everything anew, which changes
+    nothing that is right already. Only one runs at a time: another says who has the lock.
+
+    \b
+    Exit code 3: documents wait for a decision (schedtool rejects).
+    """  # noqa: D301 - \b is Click's mark for a paragraph that keeps its lines
+    from schedtool import backfill
+    from schedtool.settings import Policy
+
+    if defer_foreign_key:
+        raise UsageError(
+            "--defer-foreign-key is not built yet", hint="run without it; the foreign key is checked row by row"
+        )
+    if sum((dry_run, pause, resume)) > 1:
+        raise UsageError("--dry-run, --pause and --resume exclude each other")
+    project = invocation.project()
+    chosen = backfill.choose(project, migration)
+    if pause or resume:
+        return _pause(invocation, chosen, paused=pause)
+    said = Policy(policy, {"default-timezone": default_timezone} if default_timezone is not None else None)
+    if dry_run:
+        return _dry_run(invocation, project, chosen, said)
+    options = backfill.Options(workers, batch_size, throttle_query)
+    return _run(invocation, project, chosen, said, options)
+
+
+def _pause(invocation: Invocation, migration: Migration, *, paused: bool) -> int:
+    from schedtool import backfill
+
+    found = backfill.pause(invocation.target(), migration, paused=paused, wait=invocation.wait)
+    if invocation.json:
+        with invocation.answer() as out:
+            out.put("paused", paused)
+            out.array("jobs", found)
+    elif found:
+        click.echo(f"job {found[0]} of {migration.id} {'rests' if paused else 'goes on'}")
+    else:
+        click.echo(f"{migration.id} has no unfinished job; there is nothing to {'pause' if paused else 'resume'}")
+    return 0
+
+
+def _run(
+    invocation: Invocation,
+    project: Project,
+    migration: Migration,
+    policy: Policy,
+    options: Options,
+) -> int:
+    from schedtool import backfill, rejects
+    from schedtool.database import read_only
+
+    with invocation.progress(migration.id) as progress:
+        done = backfill.backfill(
+            invocation.target(),
+            project,
+            migration,
+            policy=policy,
+            options=options,
+            notify=_shown(invocation, progress),
+            wait=invocation.wait,
+        )
+    if invocation.json:
+        with invocation.answer() as out, invocation.connect(read_only=True) as connection, read_only(connection):
+            waiting = (
+                {name: row[name] for name in ("provider_id", "path", "value", "reason")}
+                for row in rejects.of_migration(connection, project, migration)
+                if row["accepted_at"] is None
+            )
+            _write_done(out, done, waiting)
+    else:
+        _print_done(done)
+    if done.rejected:
+        _advise(invocation, done.rejected)
+    return UNDECIDED if done.rejected else 0
+
+
+def _shown(invocation: Invocation, progress: Progress) -> Callable[[object], None]:
+    from schedtool import batches
+
+    def show(event: object) -> None:
+        match event:
+            case batches.Progress():
+                progress.update(
+                    event.done, total=event.total, note=f"resting: {event.resting}" if event.resting else ""
+                )
+            case batches.Started():
+                progress.update(event.done, total=event.total)
+                if event.resumed:
+                    invocation.say(f"job {event.job} goes on: {event.done} of {event.total} were done")
+            case batches.Retried():
+                invocation.detail(f"a batch is tried again, smaller: {event.message} ({event.sqlstate})")
+            case _:
+                invocation.say(str(event))
+
+    return show
+
+
+def _write_done(out: JsonAnswer, done: Backfilled, waiting: Iterator[Mapping[str, object]]) -> None:
+    counted = done.result.counters
+    total, empty, rejected = (counted.get(name, 0) for name in ("documents", "empty", "rejected"))
+    insert, unchanged = (counted.get(name, 0) for name in ("inserted", "unchanged"))
+    # A job taken up again has counted rows that an earlier run wrote.
+    share = done.result.done / done.result.total if done.result.total else 0.0
+    out.ok = not done.rejected
+    out.put("dry_run", False)
+    out.put(
+        "documents",
+        {"total": total, "convertible": total - empty - rejected, "empty": empty, "rejected": rejected},
+    )
+    out.put("rows", {"insert": insert, "unchanged": unchanged})
+    out.array("rejects", waiting)
+    for name in ("shapes", "ignored", "rescues"):
+        out.array(name, ())
+    out.put("elapsed_s", round(done.result.elapsed_s, 3))
+    out.put("rows_per_s", round((insert + unchanged) * share / max(done.result.elapsed_s, 0.001), 1))
+
+
+def _print_done(done: Backfilled) -> None:
+    result = done.result
+    click.echo(f"{done.migration}: {result.total} documents, job {result.job}")
+    write_table(("what", "count"), result.counters.items())
+    rested = "; ".join(f"{seconds:.0f} s {reason}" for reason, seconds in result.rested_s.items())
+    click.echo(
+        f"{result.done} documents in {result.elapsed_s:.1f} s, {result.retries} retries"
+        + (f", resting: {rested}" if rested else "")
+    )
+
+
+def _dry_run(invocation: Invocation, project: Project, migration: Migration, policy: Policy) -> int:
+    from schedtool import backfill
+
+    # On disk, because rejects may be as many as documents, and the totals stand before them in the answer.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+        with invocation.progress(f"dry run of {migration.id}") as progress:
+            census = backfill.census(
+                invocation.target(),
+                project,
+                migration,
+                policy=policy,
+                on_reject=_spooled(spool) if invocation.json else lambda _: None,
+                notify=lambda read: progress.update(read.documents, total=max(read.total, read.documents)),
+                wait=invocation.wait,
+            )
+        rejected = census.documents["rejected"]
+        if invocation.json:
+            spool.seek(0)
+            with invocation.answer() as out:
+                _write_census(out, census, (json.loads(line) for line in spool))
+        else:
+            _print_census(migration.id, census)
+    if rejected:
+        invocation.say(f"{rejected} documents would be rejected and wait for a decision; nothing was written")
+    return UNDECIDED if rejected else 0
+
+
+def _spooled(spool: TextIO) -> Callable[[Found], None]:
+    def write(found: Found) -> None:
+        row = {"provider_id": found.key, "path": found.path, "value": found.value, "reason": found.reason}
+        spool.write(json.dumps(row, default=plain) + "\n")
+
+    return write
+
+
+def _write_census(out: JsonAnswer, census: Census, found: Iterator[object]) -> None:
+    rows = census.rows["insert"] + census.rows["unchanged"]
+    out.ok = not census.documents["rejected"]
+    out.put("dry_run", True)
+    out.put(
+        "documents",
+        {"total": census.total, **{name: census.documents[name] for name in ("convertible", "empty", "rejected")}},
+    )
+    out.put("rows", {name: census.rows[name] for name in ("insert", "unchanged")})
+    out.array("rejects", found)
+    out.array("shapes", ({"shape": name, "documents": n} for name, n in census.shapes.most_common()))
+    out.array("ignored", ({"path": name, "documents": n} for name, n in census.ignored.most_common()))
+    out.array("rescues", ({"setting": name, "documents": n} for name, n in census.rescues.most_common()))
+    out.put("elapsed_s", round(census.elapsed_s, 3))
+    out.put("rows_per_s", round(rows / max(census.elapsed_s, 0.001), 1))
+
+
+def _print_census(migration: str, census: Census) -> None:
+    total = census.total
+    click.echo(f"Dry run of {migration}: {total} documents in {census.elapsed_s:.1f} s. Nothing was written.\n")
+    names = ("convertible", "empty", "rejected")
+    write_table(
+        ("documents", "count", "share"),
+        ((name, census.documents[name], _share(census.documents[name], total)) for name in names),
+    )
+    compared = "" if census.compared else " (not compared: the tables are not there, or may not be read)"
+    click.echo(
+        f"\nRows to insert: {census.rows['insert']}; there already and equal: {census.rows['unchanged']}{compared}"
+    )
+    if census.reasons:
+        click.echo("\nRejects by reason, with examples:")
+        write_table(
+            ("reason", "documents", "key", "path", "value"),
+            (
+                (reason if index == 0 else "", count if index == 0 else "", found.key, found.path, found.value)
+                for reason, count in census.reasons.most_common()
+                for index, found in enumerate(census.examples[reason])
+            ),
+        )
+    for title, counter in (
+        ("Shapes", census.shapes),
+        ("Ignored: keys that are not read", census.ignored),
+        ("Settings that would convert more documents", census.rescues),
+        ("Defaults used", census.defaults),
+    ):
+        if counter:
+            click.echo(f"\n{title}:")
+            write_table(
+                ("what", "documents", "share"), ((name, n, _share(n, total)) for name, n in counter.most_common())
+            )
+
+
+def _share(count: int, total: int) -> str:
+    return f"{100 * count / total:.1f} %" if total else ""
+
+
+def _advise(invocation: Invocation, rejected: int) -> None:
+    invocation.say(
+        f"{rejected} documents wait for a decision: `schedtool rejects` lists them; mend them, or accept them by name"
+    )

@@ -1,0 +1,175 @@
+"""The census: what a migration's batches would do, and why not, read range by range and added up here.
+
+Needs SELECT on the table of the keys and nothing else, before any migration is applied and on a standby. What is held
+in memory does not grow with the documents: counters by name, a few examples, and the rejects of one range.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+from schedtool import ranges
+from schedtool.errors import Failed, UsageError
+from schedtool.jobs import keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from psycopg import Connection
+
+    from schedtool.project import Migration, Project, SqlFile
+
+EXAMPLES: Final = 3
+NAMES: Final = 10_000
+"""Different names counted of one kind: documents may have keys without number, and memory may not."""
+OTHERS: Final = "…"
+"""Where the rest is counted under."""
+DOCUMENTS: Final = ("convertible", "empty", "rejected")
+ROWS: Final = ("insert", "unchanged")
+
+
+@dataclass(frozen=True)
+class Found:
+    """One rejected document: the key has its own type, the path is where the reason lies."""
+
+    key: object
+    path: str | None
+    value: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """A range is read; `total` is the planner's guess, 0 where it has none."""
+
+    documents: int
+    total: int
+    rejected: int
+
+
+@dataclass
+class Census:
+    """What the batches would do.
+
+    Attributes:
+        documents: By outcome: convertible, empty, rejected.
+        rows: insert or unchanged.
+        shapes: Documents by shape.
+        ignored: Documents by the path of a key that is not read.
+        reasons: Rejects by reason.
+        examples: The first few rejects of each reason.
+        rescues: Documents that a setting would convert.
+        defaults: Documents that were read with a default.
+        compared: Whether rows that exist already were looked at; False where their table is not there or not readable.
+    """
+
+    documents: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    shapes: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[Found]] = field(default_factory=dict)
+    rescues: Counter[str] = field(default_factory=Counter)
+    defaults: Counter[str] = field(default_factory=Counter)
+    compared: bool = True
+    elapsed_s: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """All documents, whatever becomes of them."""
+        return sum(self.documents[outcome] for outcome in DOCUMENTS)
+
+
+def files_of(project: Project, migration: Migration) -> tuple[SqlFile, SqlFile | None]:
+    """Return a migration's census and what it compares with rows that exist.
+
+    Raises:
+        UsageError: It has no census.
+    """
+    files = {file.part: file for file in project.sql_files("dry_run", migration)}
+    if None not in files:
+        raise UsageError(f"{migration.id} has no file in sql/dry_run, so there is no dry run of it", code="no_dry_run")
+    return files[None], files.get("existing")
+
+
+def census(
+    connection: Connection[Any],
+    project: Project,
+    migration: Migration,
+    *,
+    settings: str,
+    on_reject: Callable[[Found], None],
+    notify: Callable[[Read], None],
+    size: int = ranges.KEYS,
+) -> Census:
+    """Read every document once and say what would become of it; nothing is written, locked or made.
+
+    `settings` is JSON text. `on_reject` gets every reject, in order of key, range by range.
+
+    Raises:
+        UsageError: A file answers something that breaks its contract.
+        Failed: The table of the keys is not there, or may not be read.
+    """
+    file, existing = files_of(project, migration)
+    keys = keys_of(file)
+    found = Census()
+    started = time.monotonic()
+    try:
+        total = ranges.estimate(connection, keys)
+        for part in ranges.ranges(connection, keys, size=size):
+            values = {"first": part.first, "last": part.last, "settings": settings}
+            _add(found, file, ranges.read(connection, file, values), on_reject)
+            if existing is not None and found.compared:
+                try:
+                    _add(found, existing, ranges.read(connection, existing, values), on_reject)
+                except psycopg.Error:
+                    # Its tables come with the migrations: before them, and for a role that may not see them, every
+                    # row would be a new one.
+                    found.compared = False
+            found.elapsed_s = time.monotonic() - started
+            notify(Read(found.total, total, found.documents["rejected"]))
+    except psycopg.Error as error:
+        raise Failed(
+            f"{keys.table} ({keys.column}) cannot be read: {error.diag.message_primary or error}",
+            hint="a dry run needs SELECT on it, and nothing else",
+            code="unreadable",
+        ) from error
+    found.elapsed_s = time.monotonic() - started
+    return found
+
+
+def _add(census: Census, file: SqlFile, rows: list[dict[str, Any]], on_reject: Callable[[Found], None]) -> None:
+    by_name: Mapping[str, Counter[str]] = {
+        "documents": census.documents,
+        "rows": census.rows,
+        "shape": census.shapes,
+        "ignored": census.ignored,
+        "rescue": census.rescues,
+        "default": census.defaults,
+    }
+    rejects = []
+    for row in rows:
+        try:
+            kind, count = row["kind"], row["n"]
+            named = row["path"] if kind == "ignored" else row["value"]
+        except KeyError as error:
+            raise UsageError(f"{file.path}: its last result has no column {error}", code="contract") from error
+        if kind == "reject":
+            rejects.append(Found(row["key"], row["path"], row["value"], row["reason"]))
+        elif kind in by_name and isinstance(count, int):
+            counter = by_name[kind]
+            counter[named if named in counter or len(counter) < NAMES else OTHERS] += count
+        else:
+            raise UsageError(f"{file.path}: a row of kind {kind!r} with n {count!r} is not to be had", code="contract")
+    for reject in rejects:
+        reason = reject.reason if reject.reason in census.reasons or len(census.reasons) < NAMES else OTHERS
+        census.reasons[reason] += 1
+        examples = census.examples.setdefault(reason, [])
+        if len(examples) < EXAMPLES:
+            examples.append(reject)
+        on_reject(reject)

@@ -1,0 +1,111 @@
+"""Reads a table range by range without writing anything down: for the dry run, for verify, for a standby.
+
+Each range is read in a READ ONLY transaction of its own, so that no snapshot is held for long and a standby that
+cancels a read (it must, when it falls behind) costs one range.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+from schedtool.database import explain_error, run
+from schedtool.jobs import answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from psycopg import Connection
+
+    from schedtool.sqlfile import Keys, SqlFile
+
+KEYS: Final = 20_000
+"""Keys per range: enough for a parallel plan to be worth it, and for the answers to fit into memory."""
+TRIES: Final = 20
+# A standby cancels reads that stand in the way of replay (40001, 40P01); a primary cancels at its own timeouts.
+RETRIED: Final = frozenset({"40001", "40P01", "55P03", "57014"})
+
+
+@dataclass(frozen=True)
+class Range:
+    """Keys from first to last, both included, and how many there were."""
+
+    first: str
+    last: str
+    keys: int
+
+
+def estimate(connection: Connection[Any], keys: Keys) -> int:
+    """Return about how many rows a table has, by the planner's figures; 0 where there are none."""
+    found: int = answer(connection, "range_ends", over=keys)[0]["estimate"]
+    return found
+
+
+def ranges(connection: Connection[Any], keys: Keys, *, size: int = KEYS) -> Iterator[Range]:
+    """Walk a table's keys from the first to the one that is the last now, whatever is inserted behind it meanwhile.
+
+    Each step is a statement of its own; the connection must not be in a transaction when the next one is asked for.
+    """
+    ends = answer(connection, "range_ends", over=keys)[0]
+    if ends["first_key"] is None:
+        return
+    after, begin = ends["first_key"], True
+    while True:
+        step = _tried(connection, keys, after=after, begin=begin, end=ends["last_key"], size=size)
+        if not step["n"]:
+            return
+        yield Range(step["first_key"], step["last_key"], step["n"])
+        after, begin = step["last_key"], False
+
+
+def read(connection: Connection[Any], file: SqlFile, values: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Run a file in one READ ONLY transaction, with one snapshot for all its statements, and return its answer.
+
+    A read that a standby or a timeout cancels is tried again.
+
+    Raises:
+        SchedtoolError: It fails for another reason, or too often.
+        psycopg.errors.UndefinedObject and its kin: What the file names is not there; the caller knows what that means.
+    """
+    for tries in range(1, TRIES + 1):
+        try:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                results = run(connection, file.text, values)
+            finally:
+                if not connection.closed:
+                    connection.execute("ROLLBACK")
+        except psycopg.Error as error:
+            if error.sqlstate in RETRIED and tries < TRIES:
+                time.sleep(random.uniform(0.5, 1.5) * min(0.1 * 2**tries, 5.0))  # noqa: S311 - jitter
+                continue
+            if error.sqlstate in MISSING:
+                raise
+            raise explain_error(error, file=file.path, text=file.text) from error
+        return results[-1].dicts() if results else []
+    raise AssertionError  # the last try returns or raises
+
+
+# A table, column, function or schema that is not there (yet), and one that may not be read.
+MISSING: Final = frozenset({"42P01", "42703", "42883", "3F000", "42501", "42704"})
+
+
+def _tried(connection: Connection[Any], keys: Keys, **parameters: object) -> dict[str, Any]:
+    for tries in range(1, TRIES + 1):
+        try:
+            return answer(
+                connection, "range_step", over=keys, **{key: _said(value) for key, value in parameters.items()}
+            )[0]
+        except psycopg.Error as error:
+            if error.sqlstate not in RETRIED or tries == TRIES:
+                raise
+            time.sleep(random.uniform(0.5, 1.5) * min(0.1 * 2**tries, 5.0))  # noqa: S311 - jitter
+    raise AssertionError  # the last try returns or raises
+
+
+def _said(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

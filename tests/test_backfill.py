@@ -1,0 +1,312 @@
+"""The backfill as a command, on a project of its own: what the dry run says is what the backfill does."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from schedtool import dry_run
+from schedtool.database import Target, connect
+from schedtool.ledger import locked
+from tests import small_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import RunCli
+    from tests.servers import Database, Outcome
+    from tests.small_project import Small
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Small:
+    return small_project.make_settled(tmp_path / "project")
+
+
+@pytest.fixture
+def items(empty_database: Database) -> Database:
+    """A thousand items, a hundred of them with a digit in the name."""
+    with empty_database.connect() as connection:
+        small_project.make_items(connection, 1_000)
+    return empty_database
+
+
+class Tool:
+    """The command line on one database and project."""
+
+    def __init__(self, run: RunCli, database: Database, small: Small) -> None:
+        self._run = run
+        self._common = ("--database", database.url, "--project", small.root)
+
+    def __call__(self, *arguments: str | Path) -> Outcome:
+        return self._run(*self._common, *arguments)
+
+    def json(self, *arguments: str | Path) -> tuple[int, dict[str, Any]]:
+        outcome = self(*arguments, "--format", "json")
+        return outcome.exit_code, json.loads(outcome.stdout)
+
+
+@pytest.fixture
+def tool(run_cli: RunCli, items: Database, small: Small) -> Tool:
+    return Tool(run_cli, items, small)
+
+
+def test_what_the_dry_run_says_is_what_the_backfill_does(tool: Tool) -> None:
+    code, said = tool.json("backfill", "--dry-run")
+    assert code == 3
+    assert not said["ok"]
+    assert said["documents"] == {"total": 1_000, "convertible": 900, "empty": 0, "rejected": 100}
+    assert said["rows"] == {"insert": 900, "unchanged": 0}
+    assert said["rejects"][0] == {"provider_id": 1, "path": "$.name", "value": "x1", "reason": "digit"}
+    assert said["shapes"] == [{"shape": "length 1", "documents": 900}, {"shape": "length 2", "documents": 100}]
+    assert said["rescues"] == [{"setting": "digits = true", "documents": 100}]
+
+    assert tool("apply", "--to", "0001").exit_code == 0
+    code, done = tool.json("backfill")
+    assert code == 3
+    assert {name: done[name] for name in ("documents", "rows", "rejects")} == {
+        name: said[name] for name in ("documents", "rows", "rejects")
+    }
+    code, again = tool.json("backfill", "--dry-run")
+    assert again["rows"] == {"insert": 0, "unchanged": 900}
+
+
+def test_a_dry_run_needs_select_on_the_documents_alone_and_makes_nothing(
+    run_cli: RunCli, items: Database, small: Small
+) -> None:
+    with items.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS dry_reader")
+        connection.execute("CREATE ROLE dry_reader LOGIN PASSWORD 'x'")
+        connection.execute("GRANT SELECT ON item TO dry_reader")
+        try:
+            outcome = run_cli(
+                *("--database", items.server.url(items.name, user="dry_reader", password="x")),  # noqa: S106
+                *("--project", small.root, "backfill", "--dry-run", "--format", "json"),
+            )
+        finally:
+            connection.execute("DROP OWNED BY dry_reader")
+            connection.execute("DROP ROLE dry_reader")
+        tables = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 2200"
+        ).fetchall()
+    assert outcome.exit_code == 3, outcome
+    assert json.loads(outcome.stdout)["documents"]["convertible"] == 900
+    assert tables == [("item",)]
+
+
+def test_the_text_of_a_dry_run_shows_outcomes_reasons_with_examples_and_rescues(tool: Tool) -> None:
+    outcome = tool("backfill", "--dry-run")
+    assert outcome.exit_code == 3
+    lines = outcome.stdout.splitlines()
+    assert lines[0].startswith("Dry run of 0002.fill-copied: 1000 documents in ")
+    assert "convertible  900    90.0 %" in lines
+    assert "digit   100        1    $.name  x1" in lines
+    assert "                   21   $.name  x1" in lines
+    assert "digits = true  100        10.0 %" in lines
+    assert "Rows to insert: 900; there already and equal: 0" in outcome.stdout
+
+
+def test_a_policy_given_is_stored_and_holds_for_the_runs_after_it(tool: Tool, small: Small, items: Database) -> None:
+    policy = small.write("policy.toml", "digits = true\n")
+    code, said = tool.json("backfill", "--dry-run", "--policy", policy)
+    assert (code, said["documents"]["rejected"]) == (0, 0)
+    assert tool("apply", "--to", "0001").exit_code == 0
+    assert tool.json("backfill")[0] == 3
+    assert tool.json("backfill", "--policy", policy)[0] == 0
+    code, done = tool.json("backfill")
+    assert (code, done["rows"]) == (0, {"insert": 0, "unchanged": 1_000})
+    with items.connect() as connection:
+        said_by = connection.execute("SELECT settings, who FROM said").fetchall()
+    assert said_by[0][0] == {"digits": True}
+    assert said_by[0][1].startswith("postgres (")
+    assert len(said_by) == 1
+
+
+def test_an_unfinished_backfill_refuses_another_policy_and_goes_on_with_its_own(
+    tool: Tool, small: Small, items: Database
+) -> None:
+    tool("apply", "--to", "0001")
+    with items.connect() as connection:
+        connection.execute("ALTER TABLE copied ADD CONSTRAINT copied_check CHECK (item_id <> 700)")
+        first = tool("backfill", "--default-timezone", "UTC")
+        assert first.exit_code == 1
+        assert "at key 700" in first.stderr
+        refused = tool("backfill", "--default-timezone", "Asia/Tokyo")
+        assert refused.exit_code == 3
+        assert "reads by another policy" in refused.stderr
+        connection.execute("ALTER TABLE copied DROP CONSTRAINT copied_check")
+        done = tool("backfill")
+        assert "goes on: " in done.stderr
+        assert connection.execute("SELECT count(*) FROM copied").fetchone() == (900,)
+    assert small.root.exists()
+
+
+def test_a_backfill_before_its_dependencies_names_the_command_that_applies_them(tool: Tool) -> None:
+    outcome = tool("backfill")
+    assert outcome.exit_code == 1
+    assert "0002.fill-copied needs 0001.make-copied, which is not applied" in outcome.stderr
+    assert "schedtool apply --to 0001" in outcome.stderr
+
+
+def test_a_backfill_records_nothing_as_applied_and_may_run_after_its_migration(tool: Tool) -> None:
+    tool("apply", "--to", "0001")
+    tool("backfill")
+    assert [one["state"] for one in tool.json("status")[1]["migrations"]] == ["applied", "pending"]
+    assert tool("apply").exit_code == 0
+    assert tool.json("backfill")[1]["rows"] == {"insert": 0, "unchanged": 900}
+
+
+def test_a_second_backfill_at_the_same_time_is_told_who_has_the_lock(tool: Tool, items: Database) -> None:
+    tool("apply", "--to", "0001")
+    with (
+        connect(Target(items.conninfo), application="somebody") as other,
+        locked(other, wait=0, notify=lambda _: None),
+    ):
+        outcome = tool("backfill")
+    assert outcome.exit_code == 4
+    assert "schedtool somebody" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--defer-foreign-key",), "--defer-foreign-key is not built yet"),
+        (("--dry-run", "--pause"), "exclude each other"),
+        (("0001",), "0001.make-copied has no file in sql/batches"),
+        (("0009",), "no migration '0009'"),
+        (("--batch-size", "5000"), "20<=x<=2000"),
+        (("--throttle-query", "SELECT 1"), "--throttle-query cannot be asked"),
+        (("--policy", "nowhere.toml"), "nowhere.toml: No such file"),
+    ],
+)
+def test_wrong_usage_is_one_clear_line_and_changes_nothing(
+    tool: Tool, items: Database, arguments: tuple[str, ...], message: str
+) -> None:
+    tool("apply", "--to", "0001")
+    outcome = tool("backfill", *arguments)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr
+    with items.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM copied").fetchone() == (0,)
+
+
+def test_there_is_nothing_to_pause_without_an_unfinished_job(tool: Tool) -> None:
+    outcome = tool("backfill", "--pause")
+    assert outcome.exit_code == 0
+    assert "there is nothing to pause" in outcome.stdout
+
+
+def test_names_without_number_do_not_grow_the_memory_of_a_dry_run(
+    items: Database, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run, "NAMES", 5)
+    small.write(
+        "sql/dry_run/0002.fill-copied.sql",
+        """
+        -- keys: item (id)
+        SELECT 'ignored' AS kind, NULL AS key, '$.k' || id AS path, NULL AS value, NULL AS reason, 1 AS n
+        FROM item WHERE id BETWEEN :'first' AND :'last';
+        """,
+    )
+    loaded = small.load()
+    with connect(Target(items.conninfo), application="test", read_only=True) as connection:
+        found = dry_run.census(
+            connection, loaded, loaded.find("0002"), settings="{}", on_reject=print, notify=lambda _: None, size=300
+        )
+    assert len(found.ignored) == 6
+    assert found.ignored[dry_run.OTHERS] == 995
+
+
+def test_a_census_that_answers_something_else_is_refused(tool: Tool, small: Small) -> None:
+    small.write(
+        "sql/dry_run/0002.fill-copied.sql",
+        """
+        -- keys: item (id)
+        SELECT 'surprise' AS kind, NULL AS key, NULL AS path, NULL AS value, NULL AS reason, 1 AS n
+        FROM item WHERE id BETWEEN :'first' AND :'last';
+        """,
+    )
+    outcome = tool("backfill", "--dry-run")
+    assert outcome.exit_code == 2
+    assert "a row of kind 'surprise'" in outcome.stderr
+
+
+def test_rejects_are_listed_accepted_by_name_and_block_no_more(tool: Tool, items: Database) -> None:
+    assert tool.json("rejects") == (0, {"command": "rejects", "rejects": [], "ok": True})
+    tool("apply", "--to", "0001")
+    tool("backfill")
+    listed = tool.json("rejects")[1]["rejects"]
+    assert len(listed) == 100
+    assert listed[0] == {
+        "provider_id": 1,
+        "path": "$.name",
+        "value": "x1",
+        "reason": "digit",
+        "stale": False,
+        "accepted_by": None,
+        "accepted_at": None,
+        "note": None,
+    }
+    unknown = tool("rejects", "--accept", "digit", "--accept", "nonsense")
+    assert unknown.exit_code == 2
+    assert "no undecided reject has the name 'nonsense'; nothing was accepted" in unknown.stderr
+    assert "undecided are: digit" in unknown.stderr
+
+    accepted = tool("rejects", "--accept", "digit", "--note", "gone anyway")
+    assert (accepted.exit_code, accepted.stdout) == (0, "accepted digit: 100 documents are left behind\n")
+    row = tool.json("rejects")[1]["rejects"][0]
+    assert row["note"] == "gone anyway"
+    assert row["accepted_by"].startswith("postgres (")
+    assert row["accepted_at"].endswith("Z")
+    assert tool("backfill").exit_code == 0
+
+    with items.connect() as connection:
+        connection.execute("INSERT INTO item VALUES (5000, 'later 1')")
+    assert tool("backfill").exit_code == 3
+
+
+def test_a_spreadsheet_gets_no_formula_from_a_document(tool: Tool, items: Database) -> None:
+    values = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx1", "\rx1", 'a"1', "1,5", "ok 1\nline"]
+    tool("apply", "--to", "0001")
+    with items.connect() as connection:
+        connection.execute("TRUNCATE item")
+        for key, value in enumerate(values):
+            connection.execute("INSERT INTO item VALUES (%s, %s)", [key, value])
+    tool("backfill")
+    outcome = tool("rejects", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(outcome.stdout, newline="")))
+    assert [row["value"] for row in rows] == [*(f"'{value}" for value in values[:6]), *values[6:]]
+    assert rows[0]["provider_id"] == "0"
+
+
+def test_a_note_without_a_decision_is_wrong_usage(tool: Tool) -> None:
+    assert tool("rejects", "--note", "x").exit_code == 2
+
+
+def test_a_lock_on_the_documents_costs_the_dry_run_only_tries(items: Database, small: Small) -> None:
+    loaded = small.load()
+    with (
+        psycopg.connect(items.conninfo) as holder,
+        connect(Target(items.conninfo), application="test", read_only=True, lock_timeout=0.02) as connection,
+    ):
+        held = False
+
+        def hold(_: object) -> None:
+            nonlocal held
+            if held:
+                return
+            held = True
+            holder.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
+            threading.Timer(0.2, holder.rollback).start()
+
+        found = dry_run.census(
+            connection, loaded, loaded.find("0002"), settings="{}", on_reject=lambda _: None, notify=hold, size=100
+        )
+    assert held
+    assert found.total == 1_000
