@@ -1,8 +1,8 @@
 r"""What psql sees in a script: its statements, its `:'parameters'`, and what only psql itself can run.
 
-The rules are those of psql's own lexer (psqlscan.l): quotes with and without backslashes, quotes that go on after a
-line end, dollar quotes, nested comments, parentheses and `BEGIN ATOMIC` bodies that hold semicolons. Offsets count
-characters of the text, lines count from 1.
+The rules are those of psql's own lexer (psqlscan.l): quotes with and without backslashes, dollar quotes, nested
+comments, parentheses and `BEGIN ATOMIC` bodies that hold semicolons. Offsets count characters of the text, lines
+count from 1.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class Script:
         meta_commands: Lines with a backslash command, which only psql understands.
         copies: Lines of `COPY … FROM STDIN` and `COPY … TO STDOUT`, whose data no file carries to a server.
         unclosed: The line of a quote or comment that never ends, or None.
+        continued: The line of an `E''` string that goes on on a later line, where psql and the server read differently.
     """
 
     statements: tuple[Statement, ...]
@@ -74,20 +75,22 @@ class Script:
     meta_commands: tuple[int, ...]
     copies: tuple[int, ...]
     unclosed: int | None
+    continued: int | None
 
 
 # psql reads bytes: every byte from 0x80 on is a letter to it, and so is every character that needs one.
 _LETTER = r"A-Za-z_\x80-\U0010FFFF"
 _WORD = rf"[{_LETTER}][{_LETTER}0-9$]*+"
-# A quote goes on when the next one stands on a later line with nothing but white space and line comments between.
-_GOES_ON = r"(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*+[\n\r])*+'"
+# To the server a quote goes on when the next one stands on a later line with nothing but white space and line comments
+# between. psql reads line by line and sees two quotes; they differ where the first one is an E'' and escapes go on.
+_GOES_ON = re.compile(r"(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*+[\n\r])*+'")
 _TOKEN = re.compile(
     rf"""
     (?P<space>[ \t\n\r\f\v]++)
   | (?P<comment>--[^\n\r]*+)
   | (?P<block>/\*)
-  | (?P<escaped>[eE]'(?:[^'\\]|\\.|''|'{_GOES_ON})*+(?P<escaped_end>'?))
-  | (?P<quoted>'(?:[^']|''|'{_GOES_ON})*+(?P<quoted_end>'?))
+  | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*+(?P<escaped_end>'?))
+  | (?P<quoted>'(?:[^']|'')*+(?P<quoted_end>'?))
   | (?P<delimited>"(?:[^"]|"")*+(?P<delimited_end>"?))
   | (?P<dollar>\$(?:[{_LETTER}][{_LETTER}0-9]*+)?\$)
   | (?P<argument>\$[0-9]++(?:{_WORD})?)
@@ -197,6 +200,7 @@ class _Scanner:
         self.meta_commands: list[int] = []
         self.copies: list[int] = []
         self.unclosed: int | None = None
+        self.continued: int | None = None
         self._begin_statement()
 
     def _begin_statement(self) -> None:
@@ -226,6 +230,7 @@ class _Scanner:
             tuple(self.meta_commands),
             tuple(self.copies),
             self.unclosed,
+            self.continued,
         )
 
     def _take(self, match: re.Match[str]) -> int:
@@ -249,6 +254,8 @@ class _Scanner:
         if kind in {"escaped", "quoted", "delimited"}:
             if not match.group(f"{kind}_end"):
                 self.unclosed = self.unclosed or self.line(start)
+            elif kind == "escaped" and _GOES_ON.match(self.text, end):
+                self.continued = self.continued or self.line(start)
         elif kind == "word":
             self._word(match.group().lower(), start)
         elif kind == "parameter":

@@ -94,6 +94,11 @@ def check_script(script: psqlscript.Script, file: str) -> None:
         (script.meta_commands[:1], "a backslash command is for psql only", "say it in SQL"),
         (script.copies[:1], "COPY with STDIN or STDOUT is for psql only", "use INSERT … VALUES"),
         ((script.unclosed,) if script.unclosed else (), "a quote or comment has no end", None),
+        (
+            (script.continued,) if script.continued else (),
+            "psql and the server read an E'' string differently that goes on on another line",
+            "join the pieces with ||",
+        ),
     ):
         if lines:
             raise UsageError(f"{file}:{lines[0]}: {what}", hint=hint, code="bad_file")
