@@ -7,6 +7,7 @@ keys first, then bytes), arrays by index, a node before what it holds.
 from __future__ import annotations
 
 import json
+import re
 import zoneinfo
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -114,7 +115,7 @@ def read(
             rows.append(Row(day.name, available=False, zone=zone))
         else:
             rows.append(Row(day.name, available=True, start=time_text(start), end=time_text(end), zone=zone))
-    return Converted(tuple(rows), week.shape, tuple(node.path for node in sorted(week.walk.ignored, key=_position)))
+    return Converted(tuple(rows), week.shape, tuple(week.ignored()))
 
 
 def _position(node: Node) -> tuple[int, ...]:
@@ -134,6 +135,7 @@ class _Week:
         self.shape = "days"
         self.days: list[Day] = []
         self._levels: list[Node] = []
+        self._list = Node(None)
         self._taken: set[str] = set()
         """Paths of the keys that were gone into."""
         self._zones: list[Node] = []
@@ -145,6 +147,14 @@ class _Week:
 
     def zones_of(self, day: Day) -> list[Node]:
         return sorted([*self._zones, *day.reading.zones], key=_position)
+
+    def ignored(self) -> list[str]:
+        """Paths of the keys that were not read, once each; the entries of a list count as one."""
+        paths = [node.path for node in sorted(self.walk.ignored, key=_position)]
+        if self.shape == "list":
+            array = re.escape(self._list.path)
+            paths = [re.sub(rf"^({array})\[[0-9]+\]", r"\1[*]", path) for path in paths]
+        return list(dict.fromkeys(paths))
 
     # -- the way to the week
 
@@ -166,7 +176,7 @@ class _Week:
                 return
             node = wrapped[0]
             self._taken.add(node.path)
-        self.shape = "list"
+        self.shape, self._list = "list", node
         for entry in node.items():
             self._read_entry(entry)
 
@@ -238,9 +248,9 @@ class _Week:
         for each in node.items() if isinstance(node.value, list) else [node]:
             name = words.day_named(each.value) if isinstance(each.value, str) else None
             if name is None:
-                self.walk.find(each, _no_day_name(each.value))
+                self.walk.find(node, _no_day_name(each.value))
             elif repeats and any(name == other for other, _ in named):
-                self.walk.find(each, "duplicate_day")
+                self.walk.find(node, "duplicate_day")
             named.append((name or "", each))
         return named
 

@@ -32,7 +32,7 @@ WRAPPERS = _words(
     availabilitywindows workhours"""
 )
 DAYS_LISTS = _words("days workingdays daysofweek dayofweek workdays availabledays")
-DAY_FIELDS = _words("day dayofweek dayname weekday wday daysofweek days")
+DAY_FIELDS = _words("day dayofweek dayofweekenum dayname weekday wday daysofweek days")
 STARTS = _words(
     """start starttime from open opens opentime opening openingtime begin begintime timestart starthour starts fromtime
     workstart availablestarttime startlocaltime hoursstart startsat opensat"""
