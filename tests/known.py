@@ -2,6 +2,7 @@
 
 documents.jsonl: `accept` is out_of_box, mapping (only a policy can say), reject or empty; `meaning` the rows or null.
 dirty.jsonl: `kind` is accept, policy or reject; `expected` what no policy gives; `expected_if` what one would give.
+neighbours.jsonl: made up, each one step from a known one; `rows` in short, or `reason` and `path` of its reject.
 `raw` instead of `doc`: the text to be stored, because parsing would change it or cannot be done.
 """
 
@@ -45,6 +46,41 @@ def dirty_documents() -> tuple[Known, ...]:
 
 def all_documents() -> tuple[Known, ...]:
     return real_documents() + dirty_documents()
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A made-up neighbour of a known document, one step from being read wrongly."""
+
+    what: str
+    text: str
+    rows: str | None
+    """What it means, as in `mon 09:00-17:00 UTC, tue closed`; None if it is rejected."""
+    reason: str | None
+    path: str | None
+
+
+def neighbours() -> tuple[Neighbour, ...]:
+    return tuple(
+        Neighbour(
+            what=str(record["what"]),
+            text=json.dumps(record["doc"]),
+            rows=None if "rows" not in record else str(record["rows"]),
+            reason=None if "reason" not in record else str(record["reason"]),
+            path=None if "path" not in record else str(record["path"]),
+        )
+        for record in _lines("neighbours.jsonl")
+    )
+
+
+def in_short(rows: tuple[Row, ...]) -> str:
+    """Rows as `Neighbour.rows` writes them."""
+    return ", ".join(
+        f"{row.day[:3]} "
+        + (f"{row.start[:5]}-{row.end[:5]}" if row.start and row.end else "closed")
+        + (f" {row.zone}" if row.zone else "")
+        for row in rows
+    )
 
 
 def _lines(name: str) -> list[dict[str, object]]:

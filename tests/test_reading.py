@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.documents import Documents, smaller
-from tests.known import Known, all_documents
+from tests.known import Known, Neighbour, all_documents, neighbours
 from tests.reading import Converted, Empty, Rejected, Row, read
 from tests.reading_words import WEEK
 
@@ -120,6 +120,12 @@ def smallest(connection: psycopg.Connection, document: object, policy: dict[str,
 def test_a_known_document_is_read_alike_by_both(connection: psycopg.Connection, known: Known) -> None:
     [answer] = read_by_server(connection, [known.text], {})
     assert answer == read_here(json.loads(known.text), {})
+
+
+@pytest.mark.parametrize("near", neighbours(), ids=lambda near: near.what)
+def test_a_neighbour_of_a_known_document_is_read_alike_by_both(connection: psycopg.Connection, near: Neighbour) -> None:
+    [answer] = read_by_server(connection, [near.text], {})
+    assert answer == read_here(json.loads(near.text), {})
 
 
 @pytest.mark.parametrize("known", [known for known in all_documents() if not known.jsonb], ids=lambda known: known.id)

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.known import Known, all_documents, dirty_documents, real_documents
+from tests.known import Known, Neighbour, all_documents, dirty_documents, in_short, neighbours, real_documents
 from tests.reading import Converted, Empty, Rejected, read
 
 # Where both a start and an end are wrong, the known documents name the start (as written); JSONB's order names the end,
@@ -62,6 +62,20 @@ def test_a_reject_names_the_place_that_is_wrong(known: Known) -> None:
     as_written, in_order = LATER_IN_JSONB_ORDER.get(known.id, (known.bad_path, known.bad_path))
     assert known.bad_path == as_written
     assert outcome.path == in_order
+
+
+@pytest.mark.parametrize("near", [near for near in neighbours() if near.rows is not None], ids=lambda near: near.what)
+def test_a_neighbour_that_says_the_same_is_read(near: Neighbour) -> None:
+    outcome = read(json.loads(near.text), {})
+    assert isinstance(outcome, Converted), outcome
+    assert in_short(outcome.rows) == near.rows
+
+
+@pytest.mark.parametrize("near", [near for near in neighbours() if near.rows is None], ids=lambda near: near.what)
+def test_a_neighbour_that_says_something_else_is_rejected_for_it(near: Neighbour) -> None:
+    outcome = read(json.loads(near.text), {})
+    assert isinstance(outcome, Rejected)
+    assert (outcome.reason, outcome.path) == (near.reason, near.path)
 
 
 @pytest.mark.parametrize("text", ["null", "{}", "[]", '""'])
