@@ -338,7 +338,7 @@ class _Week:
             read_pair(self.walk, level, times)
         for name, member in interval:
             if name in words.SLOTS:
-                read_slot_key(self.walk, member, week, times, day="")
+                read_slot_key(self.walk, member, times, day="")
         reading = settle(self.walk, week, times, says=True)
         self._zones.extend(reading.zones)
         for day in given:

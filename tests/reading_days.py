@@ -75,7 +75,7 @@ def read_day(walk: Walk, node: Node, day: str) -> Reading:
     if isinstance(value, dict) and value:
         return read_object(walk, node, day=day)
     times = Times()
-    _slots(walk, node, node, times, day=day)
+    _slots(walk, node, times, day=day)
     return settle(walk, node, times, says=None)
 
 
@@ -83,22 +83,25 @@ def read_object(walk: Walk, node: Node, *, day: str | None) -> Reading:
     """Read a day's object. `day`: None for an entry of a list, whose day keys the list reads."""
     times = Times()
     closed, says = _parts(walk, node, times, day=day, slot=False)
-    if closed and day is None and has_times(node):
-        walk.find(node, "absence")
+    if closed is not None and day is None and has_times(node):
+        walk.find(closed, "absence")
         return Reading("bad", zones=times.zones)
-    if closed:
+    if closed is not None:
         return Reading("closed", zones=times.zones)
     for _, name, member in node.members():
         if name in words.SLOTS:
-            read_slot_key(walk, member, node, times, day=day)
+            read_slot_key(walk, member, times, day=day)
     return settle(walk, node, times, says=says)
 
 
-def _parts(walk: Walk, node: Node, times: Times, *, day: str | None, slot: bool) -> tuple[bool, bool | None]:
-    """Read all keys of a day's, entry's or slot's object but its slots. Returns closed, and what flags say."""
+def _parts(walk: Walk, node: Node, times: Times, *, day: str | None, slot: bool) -> tuple[Node | None, bool | None]:
+    """Read all keys of a day's, entry's or slot's object but its slots.
+
+    Returns the flag that closes it, and whether a flag opens it (None: no flag).
+    """
     closed, says = _flags(walk, node)
     times.zones.extend(read_zones_and_dates(walk, node))
-    if not closed:
+    if closed is None:
         read_breaks(walk, node)
         read_pair(walk, node, times)
     for key, name, member in node.members():
@@ -107,16 +110,16 @@ def _parts(walk: Walk, node: Node, times: Times, *, day: str | None, slot: bool)
             if (slot or day is not None) and member.value is not None and not _names_just(member.value, day):
                 walk.find(member, "contradiction")
         elif kind in {"obstacle", "state"}:
-            judge(walk, name, member, closed=closed)
+            judge(walk, name, member, closed=closed is not None)
         elif not kind and (slot or name not in words.SLOTS):
-            if not closed and holds_times(key, member.value):
+            if closed is None and holds_times(key, member.value):
                 walk.find(member, "unknown_key")
             else:
                 walk.ignore(name, member)
     return closed, says
 
 
-def _flags(walk: Walk, node: Node) -> tuple[bool, bool | None]:
+def _flags(walk: Walk, node: Node) -> tuple[Node | None, bool | None]:
     flags: list[tuple[Node, bool]] = []
     for _, name, member in node.members():
         if role(name, member.value) == "flag":
@@ -128,7 +131,8 @@ def _flags(walk: Walk, node: Node) -> tuple[bool, bool | None]:
     odd = next((member for member, says in flags if says != flags[0][1]), None)
     if odd is not None:
         walk.find(odd, "contradiction")
-    return any(not says for _, says in flags), any(says for _, says in flags) if flags else None
+    closing = next((member for member, says in flags if not says), None)
+    return closing, any(says for _, says in flags) if flags else None
 
 
 def _names_just(value: object, day: str | None) -> bool:
@@ -188,23 +192,17 @@ def _is_break_off(node: Node) -> bool:
 
 def judge(walk: Walk, name: str, member: Node, *, closed: bool) -> None:
     """Judge a key that makes an open day something else: all-day, booked, deleted; status words; seats."""
-    value, reason = member.value, ""
+    value, reason = member.value, "contradiction"
     if name in words.STATUSES:
         away = isinstance(value, str) and words.lowered(words.trimmed(value)) in words.AWAY_WORDS
-        reason = "contradiction" if away or value is False or is_zero(value) else ""
-        passed = True
+        passed = not (away or value is False or is_zero(value))
     elif name in words.SEATS:
-        enough = isinstance(value, int | float) and is_number(value) and value >= 1
-        reason = "" if value is None or enough else "contradiction"
-        passed = enough
+        passed = value is None or (isinstance(value, int | float) and is_number(value) and value >= 1)
     else:
-        reason = "all_day" if name in words.ALL_DAY else "booked" if name in words.BOOKED else "contradiction"
-        reason = "" if is_off(value) else reason
-        passed = False
-    if reason and not closed:
+        reason = "all_day" if name in words.ALL_DAY else "booked" if name in words.BOOKED else reason
+        passed = is_off(value)
+    if not passed and not closed:
         walk.find(member, reason)
-    elif passed:
-        walk.ignored.append(member)
 
 
 def read_pair(walk: Walk, node: Node, times: Times) -> None:
@@ -253,25 +251,25 @@ def _clock(walk: Walk, text: str, *, start: bool) -> Clock | str:
     return clock
 
 
-def read_slot_key(walk: Walk, node: Node, at: Node, times: Times, *, day: str | None) -> None:
-    """Read what a key like `slots` or `hours` holds; `at` is the day's node."""
+def read_slot_key(walk: Walk, node: Node, times: Times, *, day: str | None) -> None:
+    """Read what a key like `slots` or `hours` holds."""
     if node.value is None or node.value == []:
         times.empty = times.empty or node
     elif isinstance(node.value, bool):
         walk.find(node, "not_a_range")
         times.failed = True
     elif isinstance(node.value, dict):
-        _slot(walk, node, node, at, times, day=day)
+        _slot(walk, node, node, times, day=day)
     else:
-        _slots(walk, node, at, times, day=day)
+        _slots(walk, node, times, day=day)
 
 
-def _slots(walk: Walk, node: Node, at: Node, times: Times, *, day: str | None) -> None:
+def _slots(walk: Walk, node: Node, times: Times, *, day: str | None) -> None:
     """Read a day's value, or a slot key's, that is no object with keys and not empty. Findings stand at `node`."""
     items = node.items()
     value = items[0].value if len(items) == 1 else node.value
     if len(items) == 1 and isinstance(value, dict):
-        _slot(walk, items[0], node, at, times, day=day)
+        _slot(walk, items[0], node, times, day=day)
     elif isinstance(value, str):
         _text(walk, value, node, times)
     else:
@@ -292,12 +290,12 @@ def _several(values: list[object]) -> str:
     return ("pair_or_starts" if len(values) == 2 else "slot_starts") if starts else "several_slots"
 
 
-def _slot(walk: Walk, node: Node, key: Node, at: Node, times: Times, *, day: str | None) -> None:
+def _slot(walk: Walk, node: Node, key: Node, times: Times, *, day: str | None) -> None:
     closed, _ = _parts(walk, node, times, day=day, slot=True)
-    if closed and has_times(node):
-        walk.find(at, "absence")
+    if closed is not None and has_times(node):
+        walk.find(closed, "absence")
         times.failed = True
-    elif closed:
+    elif closed is not None:
         times.closed = times.closed or key
 
 
