@@ -1,0 +1,45 @@
+-- Stop keeping rows and documents in step: drop the triggers, the functions, and the tables for policy, zones and rejects.
+-- Documents and rows stay as they are. Refused while 0003 or 0004 stands on it.
+-- locks: providers ACCESS EXCLUSIVE an instant: dropping a trigger waits for readers and writers in flight
+-- locks: provider_availability ACCESS EXCLUSIVE an instant, for the same reason
+-- May run again. One statement, so that nothing runs behind a guard that said no.
+
+DO $$
+BEGIN
+    IF current_setting('lock_timeout') = '0' THEN
+        PERFORM set_config('lock_timeout', '500ms', true);
+    END IF;
+    IF to_regclass('providers_availability_archive') IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_attribute AS a
+        WHERE a.attrelid = to_regclass('providers') AND a.attname = 'availability' AND NOT a.attisdropped
+    ) THEN
+        RAISE EXCEPTION 'migration 0004 stands on this one: providers.availability is dropped'
+            USING ERRCODE = 'ST003', HINT = 'Roll back 0004 first.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_class AS c
+        WHERE c.oid = to_regclass('provider_availability') AND obj_description(c.oid, 'pg_class') LIKE '%Filled from providers.availability.%'
+    ) THEN
+        RAISE EXCEPTION 'migration 0003 stands on this one: the rows were filled from the documents'
+            USING ERRCODE = 'ST003', HINT = 'Roll back 0003 first.';
+    END IF;
+    -- providers first, as every writer does.
+    IF to_regclass('providers') IS NOT NULL THEN
+        DROP TRIGGER IF EXISTS providers_availability_insert_trigger ON providers;
+        DROP TRIGGER IF EXISTS providers_availability_update_trigger ON providers;
+    END IF;
+    IF to_regclass('provider_availability') IS NOT NULL THEN
+        DROP TRIGGER IF EXISTS provider_availability_sync_trigger ON provider_availability;
+        DROP TRIGGER IF EXISTS provider_availability_truncate_trigger ON provider_availability;
+    END IF;
+    DROP FUNCTION IF EXISTS provider_availability_follow_document();
+    DROP FUNCTION IF EXISTS provider_availability_follow_row();
+    DROP FUNCTION IF EXISTS provider_availability_refuse_truncate();
+    DROP FUNCTION IF EXISTS provider_availability_patch(jsonb, jsonb, text, boolean, boolean, time, time, text);
+    DROP FUNCTION IF EXISTS provider_availability_leaves(jsonb);
+    DROP FUNCTION IF EXISTS provider_availability_read(jsonb, jsonb);
+    DROP TABLE IF EXISTS provider_availability_rejects;
+    DROP TABLE IF EXISTS provider_availability_zones;
+    DROP TABLE IF EXISTS provider_availability_policy;
+END
+$$;
