@@ -100,9 +100,11 @@ def _checked(conninfo: str, source: str) -> str:
 
 def _check_separators(url: str, source: str) -> None:
     """Refuse a URL in which libpq would take the tail of a password for a host or a database, and show it."""
-    before_query = url.removeprefix("postgresql://").partition("?")[0]
-    authority, _, path = before_query.partition("/")
-    if authority.count("@") > 1 or "@" in path:
+    rest = url.removeprefix("postgresql://")
+    # libpq ends user and password at the first @, unless a / stands before it.
+    if "@" in rest.partition("/")[0]:
+        rest = rest.partition("@")[2]
+    if "@" in rest.partition("?")[0]:
         raise UsageError(
             f"{source}: an '@' or '/' inside a password splits the URL in the wrong place",
             hint="write them as %40 and %2F",

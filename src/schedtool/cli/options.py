@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,7 @@ class Invocation:
             statement_timeout=statement_timeout,
             read_only=read_only,
         )
-        with connection:
+        with closing(connection):
             yield connection
 
     @contextmanager
