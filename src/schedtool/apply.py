@@ -142,17 +142,16 @@ def apply(
 
 def undecided(connection: Connection[Any], project: Project, recorded: Collection[str]) -> int:
     """Count the documents that wait for a decision. The caller is in a transaction."""
-    count = 0
-    for migration in project.migrations:
-        file = project.sql_file("rejects", migration)
-        if file is None or migration.id not in recorded:
-            continue
-        # A cursor on the server: there may be more of them than fit into memory.
-        with connection.cursor(name="schedtool_rejects") as cursor:
-            cursor.execute(file.text.encode())
-            decided = [column.name for column in cursor.description or ()].index("accepted_by")
-            count += sum(row[decided] is None for row in cursor)
-    return count
+    waiting = [
+        migration
+        for migration in project.migrations
+        if migration.id in recorded and project.sql_file("rejects", migration) is not None
+    ]
+    if not waiting:
+        return 0
+    from schedtool import rejects  # noqa: PLC0415 - see _locked
+
+    return sum(rejects.undecided(connection, project, migration) for migration in waiting)
 
 
 def _pending(
@@ -224,8 +223,8 @@ def _locked(
     if later:
         names = ", ".join(migration.id for migration in later)
         raise Refused(
-            f"{names} is left for another run, because this one applied what it depends on: "
-            + ", ".join(ran.migration for ran in applied),
+            f"left for another run: {names}; this one has applied {', '.join(ran.migration for ran in applied)},"
+            " on which it depends",
             hint="what destroys wants a day between; then: schedtool apply --contract",
             code="contract_too_soon",
         )

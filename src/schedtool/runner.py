@@ -40,6 +40,7 @@ REFUSAL = "ST003"
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 3.0
+PULSE_S = 0.1
 LOOK_EVERY_S = 1.0
 
 
@@ -245,16 +246,17 @@ def _attempt(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: 
 
 
 def _send(connection: Connection[Any], work: Work, run: _Run) -> int:
-    looked = time.monotonic()
-    wait = min(LOOK_EVERY_S, run.timeouts.lock / 3 or LOOK_EVERY_S) if not run.blockers.seen else LOOK_EVERY_S
+    # Early enough to see who blocks us before lock_timeout ends the wait.
+    every = min(PULSE_S, run.timeouts.lock / 3 or PULSE_S)
+    looked = float("-inf")
 
     def pulse() -> None:
-        nonlocal looked, wait
-        if time.monotonic() - looked >= wait:
+        nonlocal looked
+        if time.monotonic() - looked >= LOOK_EVERY_S:
             run.blockers.look()
-            looked, wait = time.monotonic(), LOOK_EVERY_S
+            looked = time.monotonic()
 
-    answered = send(connection, work.text, pulse=pulse)
+    answered = send(connection, work.text, pulse=pulse, every=every)
     if answered.error is not None:
         raise _Stopped(answered.error, answered.ordinal)
     return answered.rows

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.pq.abc import PGconn, PGresult
 
-PULSE_S = 0.1
 CANCEL_S = 5.0
 """How long a cancelled statement is waited for before its connection is given up."""
 
@@ -48,8 +47,8 @@ class Answer:
     ordinal: int
 
 
-def send(connection: Connection[Any], text: str, *, pulse: Callable[[], None]) -> Answer:
-    """Send a text and read all its answers; `pulse` is called every tenth of a second while there is none.
+def send(connection: Connection[Any], text: str, *, pulse: Callable[[], None], every: float) -> Answer:
+    """Send a text and read all its answers; `pulse` is called every so many seconds while there is none.
 
     An interruption (Ctrl-C, SIGTERM) cancels the statement on the server and goes on upwards.
 
@@ -61,12 +60,12 @@ def send(connection: Connection[Any], text: str, *, pulse: Callable[[], None]) -
     rows = ordinal = 0
     try:
         pgconn.send_query(text.encode())
-        while (result := _next(pgconn, pulse)) is not None:
+        while (result := _next(pgconn, pulse, every)) is not None:
             _refuse_copy(connection, result)
             if result.status in {ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE}:
                 error = error_from_result(result, encoding=connection.info.encoding)
                 with suppress(OperationalError):
-                    _drain(pgconn, pulse)
+                    _drain(pgconn, pulse, every)
                 return Answer(rows, error, ordinal)
             rows += _written(result)
             ordinal += 1
@@ -83,7 +82,7 @@ def _refuse_copy(connection: Connection[Any], result: PGresult) -> None:
         raise UsageError("COPY from or to the client does not work in a file of a project", code="copy")
 
 
-def _next(pgconn: PGconn, pulse: Callable[[], None]) -> PGresult | None:
+def _next(pgconn: PGconn, pulse: Callable[[], None], every: float) -> PGresult | None:
     with selectors.DefaultSelector() as selector:
         selector.register(pgconn.socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
         while pgconn.flush():
@@ -92,15 +91,15 @@ def _next(pgconn: PGconn, pulse: Callable[[], None]) -> PGresult | None:
                 pgconn.consume_input()
         selector.modify(pgconn.socket, selectors.EVENT_READ)
         while pgconn.is_busy():
-            if selector.select(PULSE_S):
+            if selector.select(every):
                 pgconn.consume_input()
             else:
                 pulse()
     return pgconn.get_result()
 
 
-def _drain(pgconn: PGconn, pulse: Callable[[], None]) -> None:
-    while _next(pgconn, pulse) is not None:
+def _drain(pgconn: PGconn, pulse: Callable[[], None], every: float) -> None:
+    while _next(pgconn, pulse, every) is not None:
         pass
 
 
@@ -122,4 +121,4 @@ def _abandon(connection: Connection[Any]) -> None:
 
     with suppress(Exception):
         connection.cancel_safe(timeout=CANCEL_S)
-        _drain(connection.pgconn, give_up)
+        _drain(connection.pgconn, give_up, CANCEL_S / 10)
