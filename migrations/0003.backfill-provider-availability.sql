@@ -1,0 +1,123 @@
+-- Fill provider_availability from the documents of providers.availability: the JSONB backfill.
+-- What cannot be read becomes a row of provider_availability_rejects; rows that are there and differ are left (row_differs).
+-- After the batches (schedtool apply runs them) it finds nothing left to do. Alone it does all in one transaction and
+-- holds the row locks of every provider it fills until the end: right for a maintenance window, wrong for a busy database.
+-- depends: 0002.sync-availability
+-- locks: providers ROW SHARE with row locks against writers, of the providers not filled yet, until it ends
+-- locks: provider_availability ROW EXCLUSIVE until it ends
+-- May run again. By hand: psql -X -1 -v ON_ERROR_STOP=1 -f (this file)
+
+DO $$
+DECLARE
+    policy jsonb;
+    first_left providers.id%TYPE;
+    left_behind bigint;
+BEGIN
+    IF current_setting('lock_timeout') = '0' THEN
+        PERFORM set_config('lock_timeout', '500ms', true);
+    END IF;
+    IF to_regclass('provider_availability_rejects') IS NULL OR to_regproc('provider_availability_read') IS NULL THEN
+        RAISE EXCEPTION 'the function and the triggers of migration 0002 are not there'
+            USING ERRCODE = 'undefined_function', HINT = 'Apply 0002 first.';
+    ELSIF row_security_active('providers') THEN
+        RAISE EXCEPTION 'row-level security of table providers applies to role %', current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Rows would be left behind unseen. Use the owner of the table, or a role with BYPASSRLS.';
+    ELSIF (
+        SELECT count(*)
+        FROM pg_trigger AS t
+        WHERE t.tgrelid IN (to_regclass('providers'), to_regclass('provider_availability')) AND t.tgenabled IN ('O', 'A')
+            AND t.tgname IN ('providers_availability_insert_trigger', 'providers_availability_update_trigger', 'provider_availability_sync_trigger')
+    ) < 3 THEN
+        RAISE EXCEPTION 'the triggers that keep rows and documents in step are not all there and enabled'
+            USING HINT = 'A document written behind the backfill would be lost. Roll back 0002 and apply it again, or enable them.';
+    END IF;
+    PERFORM set_config('jit', 'off', true);
+    PERFORM set_config('schedtool.sync', 'document', true);
+    SELECT p.settings INTO policy FROM provider_availability_policy AS p ORDER BY p.version DESC LIMIT 1;
+    policy := coalesce(policy, '{}');
+
+    -- Which providers are not done, found without a lock: the triggers keep what is done so.
+    CREATE TEMPORARY TABLE schedtool_left ON COMMIT DROP AS
+    SELECT p.id
+    FROM providers AS p
+    CROSS JOIN LATERAL provider_availability_read(p.availability, policy) AS r
+    WHERE CASE
+        WHEN r.outcome = 'rejected' THEN NOT EXISTS (
+            SELECT FROM provider_availability_rejects AS j
+            WHERE j.provider_id = p.id AND (j.reason, j.path, j.document_hash) = (r.reason, r.path, md5(p.availability::text))
+        )
+        ELSE EXISTS (
+            SELECT FROM provider_availability_rejects AS j WHERE j.provider_id = p.id AND j.reason <> 'row_differs'
+        ) OR EXISTS (
+            SELECT
+            FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS n (day, available, start_time, end_time, zone)
+            FULL JOIN (SELECT * FROM provider_availability AS o WHERE o.provider_id = p.id) AS a ON a.day_of_week = n.day
+            WHERE (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
+                OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+        ) AND NOT EXISTS (
+            SELECT FROM provider_availability_rejects AS j
+            WHERE j.provider_id = p.id AND j.reason = 'row_differs' AND j.document_hash = coalesce(md5(p.availability::text), '')
+        )
+    END;
+
+    PERFORM FROM providers AS p WHERE p.id IN (SELECT l.id FROM schedtool_left AS l) ORDER BY p.id FOR NO KEY UPDATE;
+
+    WITH documents AS MATERIALIZED (
+        SELECT p.id, md5(p.availability::text) AS document_hash, r.*
+        FROM providers AS p
+        CROSS JOIN LATERAL provider_availability_read(p.availability, policy) AS r
+        WHERE p.id IN (SELECT l.id FROM schedtool_left AS l)
+    ),
+    days AS MATERIALIZED (
+        SELECT d.id, n.day, n.available, n.start_time, n.end_time, n.zone
+        FROM documents AS d
+        CROSS JOIN LATERAL unnest(d.days, d.available, d.starts, d.ends, d.zones) AS n (day, available, start_time, end_time, zone)
+    ),
+    differing AS (
+        SELECT a.provider_id, min(a.day_of_week) AS day
+        FROM documents AS d
+        JOIN provider_availability AS a ON a.provider_id = d.id
+        LEFT JOIN days AS n ON n.id = a.provider_id AND n.day = a.day_of_week
+        WHERE d.outcome <> 'rejected' AND (
+            n.id IS NULL
+            OR (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
+            OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+        )
+        GROUP BY a.provider_id
+    ),
+    inserted AS (
+        INSERT INTO provider_availability (provider_id, day_of_week, is_available, start_time, end_time, timezone)
+        SELECT n.id, n.day, n.available, n.start_time, n.end_time, n.zone
+        FROM days AS n
+        WHERE NOT EXISTS (SELECT FROM differing AS f WHERE f.provider_id = n.id)
+            AND NOT EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = n.id AND a.day_of_week = n.day)
+        ORDER BY n.id, n.day
+    ),
+    rejects AS MATERIALIZED (
+        SELECT d.id, d.path, d.value, d.reason, d.document_hash
+        FROM documents AS d
+        WHERE d.outcome = 'rejected'
+        UNION ALL
+        SELECT d.id, '$', f.day, 'row_differs', coalesce(d.document_hash, '')
+        FROM differing AS f
+        JOIN documents AS d ON d.id = f.provider_id
+    ),
+    settled AS (
+        DELETE FROM provider_availability_rejects AS j
+        USING documents AS d
+        WHERE j.provider_id = d.id AND NOT EXISTS (SELECT FROM rejects AS r WHERE r.id = d.id)
+    )
+    INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash, stale)
+    SELECT
+        r.id, r.path, r.value, r.reason, r.document_hash,
+        r.reason <> 'row_differs' AND EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = r.id)
+    FROM rejects AS r
+    ON CONFLICT (provider_id) DO UPDATE
+    SET path = EXCLUDED.path, value = EXCLUDED.value, reason = EXCLUDED.reason,
+        document_hash = EXCLUDED.document_hash, stale = EXCLUDED.stale, rejected_at = EXCLUDED.rejected_at,
+        accepted_by = NULL, accepted_at = NULL, note = NULL;
+
+    COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week. Filled from providers.availability.';
+    DROP TABLE schedtool_left;
+END
+$$;

@@ -1,0 +1,102 @@
+-- keys: providers (id)
+-- settings: 0003
+-- Fill provider_availability for one range of providers. The work of migrations/0003 in a short transaction of its own.
+-- Locks the rows of these providers against writers (not readers) until the transaction ends; lock_timeout applies.
+-- May run again: rows that are there are left, rejects are brought up to date.
+-- By hand: psql -X -1 -v ON_ERROR_STOP=1 -v first=1 -v last=1000 -v settings='{}' -f (this file)
+
+-- Two statements: one that waits for the lock would go on reading with the snapshot from before the wait.
+SELECT count(*)
+FROM (
+    SELECT FROM providers AS p
+    WHERE p.id BETWEEN :'first' AND :'last'
+    ORDER BY p.id
+    FOR NO KEY UPDATE
+) AS locked;
+
+-- The rows' triggers let this transaction pass: the documents are where these rows come from.
+SELECT set_config('schedtool.sync', 'document', true), set_config('jit', 'off', true);
+
+WITH documents AS MATERIALIZED (
+    SELECT p.id, md5(p.availability::text) AS document_hash, r.*
+    FROM providers AS p
+    CROSS JOIN LATERAL provider_availability_read(p.availability, :'settings'::jsonb) AS r
+    WHERE p.id BETWEEN :'first' AND :'last'
+        -- Outside a transaction the locks above are gone by now, and so is this setting.
+        AND CASE current_setting('schedtool.sync', true)
+            WHEN 'document' THEN true
+            ELSE pg_size_bytes('not in a transaction: run this file with psql -1' || left(p.id::text, 0)) > 0
+        END
+),
+days AS MATERIALIZED (
+    SELECT d.id, n.day, n.available, n.start_time, n.end_time, n.zone
+    FROM documents AS d
+    CROSS JOIN LATERAL unnest(d.days, d.available, d.starts, d.ends, d.zones) AS n (day, available, start_time, end_time, zone)
+),
+standing AS MATERIALIZED (
+    SELECT
+        a.provider_id,
+        a.day_of_week,
+        n.id IS NOT NULL
+            AND (a.is_available, a.timezone) IS NOT DISTINCT FROM (n.available, n.zone)
+            AND (NOT n.available OR (a.start_time, a.end_time) = (n.start_time, n.end_time)) AS is_equal
+    FROM documents AS d
+    JOIN provider_availability AS a ON a.provider_id = d.id
+    LEFT JOIN days AS n ON n.id = a.provider_id AND n.day = a.day_of_week
+    WHERE d.outcome <> 'rejected'
+),
+-- A row that says something else is never overwritten: the document waits for a decision, as a whole.
+differing AS (
+    SELECT s.provider_id, min(s.day_of_week) AS day
+    FROM standing AS s
+    WHERE NOT s.is_equal
+    GROUP BY s.provider_id
+),
+inserted AS (
+    INSERT INTO provider_availability (provider_id, day_of_week, is_available, start_time, end_time, timezone)
+    SELECT n.id, n.day, n.available, n.start_time, n.end_time, n.zone
+    FROM days AS n
+    WHERE NOT EXISTS (SELECT FROM differing AS f WHERE f.provider_id = n.id)
+        AND NOT EXISTS (SELECT FROM standing AS s WHERE s.provider_id = n.id AND s.day_of_week = n.day)
+    ORDER BY n.id, n.day
+    RETURNING provider_id
+),
+rejects AS MATERIALIZED (
+    SELECT d.id, d.path, d.value, d.reason, d.document_hash
+    FROM documents AS d
+    WHERE d.outcome = 'rejected'
+    UNION ALL
+    SELECT d.id, '$', f.day, 'row_differs', coalesce(d.document_hash, '')
+    FROM differing AS f
+    JOIN documents AS d ON d.id = f.provider_id
+),
+noted AS (
+    INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash, stale)
+    SELECT
+        r.id, r.path, r.value, r.reason, r.document_hash,
+        r.reason <> 'row_differs' AND EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = r.id)
+    FROM rejects AS r
+    ON CONFLICT (provider_id) DO UPDATE
+    SET path = EXCLUDED.path, value = EXCLUDED.value, reason = EXCLUDED.reason,
+        document_hash = EXCLUDED.document_hash, stale = EXCLUDED.stale, rejected_at = EXCLUDED.rejected_at,
+        accepted_by = NULL, accepted_at = NULL, note = NULL
+    -- A decision holds for the document and the reason it was taken on.
+    WHERE (j.path, j.reason, j.document_hash) IS DISTINCT FROM (EXCLUDED.path, EXCLUDED.reason, EXCLUDED.document_hash)
+    RETURNING provider_id
+),
+settled AS (
+    DELETE FROM provider_availability_rejects AS j
+    USING documents AS d
+    WHERE j.provider_id = d.id AND NOT EXISTS (SELECT FROM rejects AS r WHERE r.id = d.id)
+    RETURNING j.provider_id
+)
+SELECT
+    (SELECT count(*) FROM documents) AS documents,
+    (SELECT count(*) FROM documents AS d WHERE d.outcome = 'empty' AND NOT EXISTS (SELECT FROM differing AS f WHERE f.provider_id = d.id)) AS empty,
+    (SELECT count(*) FROM rejects) AS rejected,
+    (SELECT count(*) FROM inserted) AS inserted,
+    (
+        SELECT count(*)
+        FROM standing AS s
+        WHERE s.is_equal AND NOT EXISTS (SELECT FROM differing AS f WHERE f.provider_id = s.provider_id)
+    ) AS unchanged;
