@@ -172,7 +172,12 @@ def make_settled(root: Path) -> Small:
     small.write("sql/settings/0002.current.sql", "SELECT version, settings FROM said ORDER BY version DESC LIMIT 1;\n")
     small.write(
         "sql/settings/0002.store.sql",
-        "INSERT INTO said (settings, who) VALUES (:'settings', :'who') RETURNING version;\n",
+        """
+        INSERT INTO said (settings, who)
+        SELECT :'settings'::jsonb, :'who'
+        WHERE :'settings'::jsonb IS DISTINCT FROM (SELECT settings FROM said ORDER BY version DESC LIMIT 1);
+        SELECT max(version) AS version FROM said;
+        """,
     )
     small.write(
         "sql/rejects/0002.fill-copied.sql",

@@ -117,7 +117,7 @@ def store(connection: Connection[Any], project: Project, number: str, settings: 
 def prepare(
     connection: Connection[Any], project: Project, migration: Migration, *, policy: Policy
 ) -> Mapping[str, Any] | None:
-    """Return what a migration's batches are to read by, stored if it is new; None for one that reads no settings.
+    """Store what a migration's batches are to read by, and return it; None for one that reads no settings.
 
     Raises:
         UsageError: A policy for a migration that reads none, or one that the schema forbids.
@@ -141,7 +141,8 @@ def prepare(
         )
     if unfinished is not None:
         return unfinished
-    if policy.given and (stored is None or stored.settings != wanted):
+    if policy.given or _file(project, number, "store") is not None:
+        # Also what is stored already: the file knows that, and may bring up to date what the settings are read with.
         try:
             store(connection, project, number, wanted)
         except pg.UndefinedTable as error:

@@ -155,6 +155,7 @@ def _after_trouble(worker: Worker, broken: _Broken, *, size: int, tries: int) ->
         worker.gate.rest(random.uniform(0.5, 1.5) * min(2.0, 0.05 * 2 ** min(tries, 6)))  # noqa: S311 - jitter
         return
     if state.startswith(OF_ONE_DOCUMENT) and broken.keys > 1:
+        worker.say.put(Tried(state, str(broken.error).splitlines()[0], tries))
         worker.size = max(1, min(size, broken.keys) // 2)
         return
     found = _explained(worker, broken.error)

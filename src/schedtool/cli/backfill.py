@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from schedtool.settings import Policy
 
 UNDECIDED = Refused.exit_code
+COUNTERS = ("documents", "empty", "rejected", "inserted", "unchanged")
 
 
 @made(
@@ -192,7 +193,8 @@ def _write_done(out: JsonAnswer, done: Backfilled, waiting: Iterator[Mapping[str
 def _print_done(done: Backfilled) -> None:
     result = done.result
     click.echo(f"{done.migration}: {result.total} documents, job {result.job}")
-    write_table(("what", "count"), result.counters.items())
+    names = [*(name for name in COUNTERS if name in result.counters), *sorted(set(result.counters) - set(COUNTERS))]
+    write_table(("what", "count"), ((name, result.counters[name]) for name in names))
     rested = "; ".join(f"{seconds:.0f} s {reason}" for reason, seconds in result.rested_s.items())
     click.echo(
         f"{result.done} documents in {result.elapsed_s:.1f} s, {result.retries} retries"

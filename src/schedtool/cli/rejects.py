@@ -86,6 +86,8 @@ def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> N
 
 def cell(value: object) -> object:
     """Return a value as a cell: text that begins like a formula gets an apostrophe in front, numbers stay numbers."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if value is None or isinstance(value, int | float):
         return value
     text = value if isinstance(value, str) else str(plain(value))
