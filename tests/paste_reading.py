@@ -1,0 +1,35 @@
+"""Paste the body of the reading function into the files that hold a copy of it: `python -m tests.paste_reading`.
+
+Only the dry run holds copies, because it must work where no migration is applied. tests/test_sql.py holds them equal.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "migrations" / "0002.sync-availability.sql"
+COPIES = tuple(sorted((ROOT / "sql" / "dry_run").glob("0003.*.sql")))
+BEGIN, END = "-- <reading>\n", "-- </reading>\n"
+
+
+def reading(text: str) -> str:
+    """Return what stands between the marks of a file that holds them once."""
+    return text.split(BEGIN)[1].split(END)[0]
+
+
+def paste(text: str, body: str) -> str:
+    """Return a file's text with another body between its marks."""
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    return before + BEGIN + body + END + after
+
+
+def main() -> None:
+    """Bring every copy up to date."""
+    body = reading(SOURCE.read_text(encoding="utf-8"))
+    for copy in COPIES:
+        copy.write_text(paste(copy.read_text(encoding="utf-8"), body), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
