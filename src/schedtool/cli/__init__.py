@@ -54,6 +54,13 @@ class _Group(click.Group):
         assert isinstance(found, click.Command)  # noqa: S101 - each module defines one
         return found
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # Click would make exit code 1 of it, which means that something failed.
+            return failure.report(error, ctx.ensure_object(Invocation))
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_options(self, ctx, formatter)
         for title, commands in COMMANDS.items():
