@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +17,7 @@ import pytest
 from schedtool import dry_run
 from schedtool.database import Target, connect
 from schedtool.ledger import locked
-from tests import small_project
+from tests import servers, small_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,6 +196,37 @@ def test_wrong_usage_is_one_clear_line_and_changes_nothing(
     assert message in outcome.stderr
     with items.connect() as connection:
         assert connection.execute("SELECT count(*) FROM copied").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_after_the_batch_and_the_next_run_goes_on(
+    tool: Tool, items: Database, small: Small, number: signal.Signals, code: int
+) -> None:
+    tool("apply", "--to", "0001")
+    slow = small_project.SETTLED_BATCH.replace("WITH read", "SELECT pg_sleep(0.2);\nWITH read")
+    small.write("sql/batches/0002.fill-copied.sql", slow)
+    command = [sys.executable, "-m", "schedtool", "--database", items.url, "--project", str(small.root), "backfill"]
+    with (
+        items.connect() as connection,
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=servers.clean_environ()) as process,
+    ):
+        waited = "SELECT to_regclass('schedtool_range') IS NOT NULL, pg_sleep(0.01)"
+        while connection.execute(waited).fetchone() != (True, ""):
+            pass
+        while not connection.execute("SELECT sum(done), pg_sleep(0.01) FROM schedtool_range").fetchone()[0]:  # type: ignore[index]
+            pass
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=30)
+        left = connection.execute(
+            "SELECT sum(planned - done) FROM schedtool_range WHERE finished_at IS NULL"
+        ).fetchone()
+        assert connection.execute("SELECT state FROM schedtool_job").fetchall() == [("running",)]
+    assert process.returncode == code
+    assert "Traceback" not in stderr
+    assert left is not None
+    assert left[0] > 0
+    done = tool("backfill")
+    assert f"goes on: {1_000 - left[0]} of 1000 were done" in done.stderr
 
 
 def test_there_is_nothing_to_pause_without_an_unfinished_job(tool: Tool) -> None:

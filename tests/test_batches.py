@@ -381,7 +381,7 @@ def test_killed_at_any_instant_and_restarted_the_counters_are_exact(
     # Slow enough that every kill comes in the middle; the figures are compared in one snapshot, with workers at work.
     small.write(
         "sql/batches/0002.fill-copied.sql",
-        small_project.BATCH.replace("WITH read", "SELECT pg_sleep(0.01);\nWITH read"),
+        small_project.BATCH.replace("WITH read", "SELECT pg_sleep(0.05);\nWITH read"),
     )
     command = [sys.executable, "-c", textwrap.dedent(KILLED), empty_database.conninfo, str(small.root)]
     exact = """

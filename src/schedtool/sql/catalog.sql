@@ -214,7 +214,9 @@ objects AS (
             CASE WHEN made.proisstrict THEN 'STRICT' END,
             CASE WHEN made.prosecdef THEN 'SECURITY DEFINER' ELSE 'SECURITY INVOKER' END,
             CASE made.proparallel WHEN 's' THEN 'PARALLEL SAFE' WHEN 'r' THEN 'PARALLEL RESTRICTED' END,
+            -- Told only where it matters: with its owner's rights a function must not be everybody's to call.
             CASE
+                WHEN NOT made.prosecdef THEN NULL
                 WHEN EXISTS (
                     SELECT
                     FROM aclexplode(coalesce(made.proacl, acldefault('f', made.proowner))) AS granted
