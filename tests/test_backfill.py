@@ -203,7 +203,7 @@ def test_a_signal_ends_it_after_the_batch_and_the_next_run_goes_on(
     tool: Tool, items: Database, small: Small, number: signal.Signals, code: int
 ) -> None:
     tool("apply", "--to", "0001")
-    slow = small_project.SETTLED_BATCH.replace("WITH read", "SELECT pg_sleep(0.2);\nWITH read")
+    slow = small_project.SETTLED_BATCH.replace("WITH read", "SELECT pg_sleep(0.1);\nWITH read")
     small.write("sql/batches/0002.fill-copied.sql", slow)
     command = [sys.executable, "-m", "schedtool", "--database", items.url, "--project", str(small.root), "backfill"]
     with (
