@@ -52,7 +52,8 @@ def test_what_a_file_does_to_its_own_new_table_is_no_hazard(team: Team) -> None:
         CREATE INDEX ON thing (other_id);
         ALTER TABLE thing ADD CHECK (id > 0);
         CREATE FUNCTION wipe() RETURNS void LANGUAGE sql AS 'DELETE FROM other';
-        CREATE TRIGGER t AFTER UPDATE ON other FOR EACH ROW EXECUTE FUNCTION f();
+        CREATE TRIGGER t AFTER UPDATE OR TRUNCATE ON other FOR EACH STATEMENT EXECUTE FUNCTION f();
+        DO $$ BEGIN RAISE 'no' USING HINT = 'ALTER TABLE other ALTER COLUMN a TYPE jsonb'; END $$;
         """,
     )
 

@@ -36,13 +36,15 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     ("builds_index", rf"\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+(?!CONCURRENTLY)[^;]*?\bON\s+{_NAME}"),
     ("locks_table", rf"\bLOCK\s+TABLE\s+{_NAME}"),
-    ("truncates", rf"\bTRUNCATE\s+(?:TABLE\s+)?{_NAME}"),
+    # Also a trigger's event, which is no statement.
+    ("truncates", rf"(?:^|[;']|\b(?:BEGIN|THEN|ELSE|LOOP))\s*TRUNCATE\s+(?:TABLE\s+)?{_NAME}"),
     ("deletes_rows", rf"\bDELETE\s+FROM\s+{_NAME}"),
     ("updates_rows", rf"\bUPDATE\s+{_NAME}\s+(?:AS\s+[\w$]+\s+|[\w$]+\s+)?SET\b"),
 )
 _HAZARDS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _PATTERNS)
 _CREATED = re.compile(rf"\bCREATE\s+(?:TEMP\s+|TEMPORARY\s+|UNLOGGED\s+)?TABLE\s+{_NAME}", re.IGNORECASE)
-_COMMENT = re.compile(r"--[^\n]*")
+# Words for people: comments, and the messages and hints of guards.
+_PROSE = re.compile(r"--[^\n]*|/\*.*?\*/|\bRAISE\b[^;]*;|\bCOMMENT\s+ON\b[^;]*;?", re.IGNORECASE | re.DOTALL)
 
 # Longest first, so that SHARE is not found where SHARE ROW EXCLUSIVE stands.
 _MODES = (
@@ -95,7 +97,7 @@ def _effective(statement: psqlscript.Statement) -> str:
     words = [word for word in statement.words if word not in {"or", "replace"}]
     if words[:1] == ["create"] and words[1:2] in (["function"], ["procedure"]):
         return ""
-    return _COMMENT.sub("", statement.text)
+    return _PROSE.sub("", statement.text)
 
 
 def _plain(table: str) -> str:

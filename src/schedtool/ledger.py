@@ -45,6 +45,7 @@ POLL_S = 0.2
 LOCK_CLASS = 72433
 # What schedtool's own tables are made from, in the package's sql folder, and which table tells that each has been run.
 OWN_TABLES = {"schedtool_history": "tables_history", "schedtool_job": "tables_job"}
+LOCK_TABLE = "yoyo_lock"
 YOYO_OPERATIONS = {"apply": "apply", "rollback": "rollback", "repair": "mark", "adopt": "mark"}
 
 
@@ -98,6 +99,8 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         self.DatabaseError = psycopg.Error
         self.has_transactional_ddl = True
         self._internal_schema_updated = False
+        self._made = False
+        self._began = False
 
     def copy(self) -> Ledger:
         """Return itself: what yoyo would do on a second connection belongs into the transaction of this one."""
@@ -120,6 +123,7 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         wanted = {self.migration_table, self.log_table, self.version_table, self.lock_table, *OWN_TABLES}
         if wanted <= there:
             return
+        self._made = not wanted & there
         try:
             with self.connection.transaction():
                 if self.lock_table not in there:
@@ -135,6 +139,18 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
                 hint=f"GRANT CREATE ON SCHEMA {schema[0]} TO {schema[1]}, or connect as the schema's owner",
                 code="no_right",
             ) from error
+
+    def keep(self) -> None:
+        """Say that something is about to begin whose traces must not be lost, come what may."""
+        self._began = True
+
+    def undo_database(self) -> None:
+        """Drop the tables again if this session has made them all and they hold nothing that anybody needs.
+
+        A database that was named by mistake stays as it was.
+        """
+        if self._made and not self._began and not records.records(self.connection):
+            answer(self.connection, "tables_drop")
 
     def _upgrade(self) -> None:
         # yoyo's own upgrade, one version after the other, without its lock and without a transaction of its own.
@@ -250,9 +266,14 @@ def locked(connection: Connection[Any], *, wait: float, notify: Callable[[object
         _keep_yoyo_out(connection, deadline=deadline, wait=wait, notify=notify)
         try:
             yield ledger
+        except BaseException:
+            with suppress(psycopg.Error):
+                ledger.undo_database()
+            raise
         finally:
             with suppress(psycopg.Error):
-                answer(connection, "yoyo_lock_drop", pid=-connection.info.backend_pid)
+                if LOCK_TABLE in records.tables(connection):
+                    answer(connection, "yoyo_lock_drop", pid=-connection.info.backend_pid)
     finally:
         # A session that is gone has given its lock back; one that goes on (behind a pooler) must not keep it.
         with suppress(psycopg.Error):

@@ -152,6 +152,8 @@ def run_file(
 
     connection.add_notice_handler(say)
     try:
+        if work.batches is not None or not work.transactional:
+            ledger.keep()
         if work.batches is not None:
             entry = replace(entry, **vars(work.batches()))
         batch_retries = entry.retries
