@@ -320,8 +320,11 @@ def connect_until_refused(where: db.Target) -> None:
 def test_waiting_gets_through_to_a_server_that_comes_up_meanwhile(own: db.Target) -> None:
     crash(own)
 
-    with db.connect(own, application="x", wait=60) as connection:
+    told: list[str] = []
+    with db.connect(own, application="x", wait=60, notify=told.append) as connection:
         assert show(connection, "application_name") == "schedtool x"
+    (line,) = told
+    assert line.startswith("waiting for the server: cannot connect to PostgreSQL: ")
 
 
 def test_a_standby_can_be_read_and_not_written(own: db.Target) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from schedtool import project
 from tests import small_project
+from tests.known import all_documents
 from tests.servers import run_program
 
 if TYPE_CHECKING:
@@ -62,6 +63,20 @@ def other(server: Server) -> Iterator[Database]:
 
 
 @pytest.fixture
+def corpora(server: Server) -> Iterator[tuple[Database, Database]]:
+    """Two databases with every document of the corpus that JSONB takes."""
+    pair = server.create(), server.create()
+    documents = [[known.text] for known in all_documents() if known.jsonb]
+    for database in pair:
+        database.make_parents()
+        with database.connect() as connection, connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO providers (availability) VALUES (%s)", documents)
+    yield pair
+    for database in pair:
+        server.drop(database.name)
+
+
+@pytest.fixture
 def run_script(psql: Psql, tmp_path: Path) -> Callable[[Database, str], Outcome]:
     def run(database: Database, text: str) -> Outcome:
         file = tmp_path / "script.sql"
@@ -107,6 +122,27 @@ def test_the_shipped_script_is_what_the_command_writes(run_cli: RunCli) -> None:
     written = (project.shipped() / "sql" / "CREATE_PROVIDER_TABLES.sql").read_text(encoding="utf-8")
 
     assert run_cli("script").stdout == written
+
+
+def test_the_shipped_script_uncommented_leaves_the_same_rows_as_apply_on_the_corpus(
+    corpora: tuple[Database, Database], run_cli: RunCli, run_script: Callable[[Database, str], Outcome]
+) -> None:
+    by_script, by_apply = corpora
+    outcome = run_script(by_script, uncommented(run_cli("script").stdout))
+    assert outcome.exit_code == 0, outcome
+    applied = run_cli("apply", "--database", by_apply.url)
+    assert applied.exit_code == 0, applied
+
+    assert len(week_rows(by_script)) > 100
+    assert week_rows(by_script) == week_rows(by_apply)
+
+
+def week_rows(database: Database) -> list[tuple[object, ...]]:
+    with database.connect() as connection:
+        return connection.execute(
+            "SELECT provider_id, day_of_week, is_available, start_time::text, end_time::text, timezone "
+            "FROM provider_availability ORDER BY provider_id, day_of_week"
+        ).fetchall()
 
 
 def test_the_first_migration_is_live_the_others_are_commented_out_and_what_destroys_is_missing(

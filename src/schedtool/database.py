@@ -19,7 +19,7 @@ from schedtool.errors import Busy, Failed
 from schedtool.sqlerrors import explain_error, note_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from psycopg.pq.abc import PGresult
 
@@ -76,17 +76,18 @@ def connect(
     lock_timeout: float = 10,
     statement_timeout: float = 0,
     read_only: bool = False,
+    notify: Callable[[str], None] | None = None,
 ) -> psycopg.Connection[Any]:
     """Connect in autocommit, with one schema searched and every limit set that keeps others safe from us.
 
-    Times are in seconds; a timeout of 0 is none. For `wait` seconds a server that does not answer is asked again. A
-    role that sees only some rows gets an error instead of a short answer (`row_security` is off).
+    Times are in seconds; a timeout of 0 is none. For `wait` seconds a server that does not answer is asked again, and
+    `notify` is told so once. A role that sees only some rows gets an error instead of a short answer.
 
     Raises:
         Busy: No connection: refused, wrong password, no such database, too slow.
         Failed: Connected, but the schema is missing or closed to the role, or a writing command met a standby.
     """
-    connection = _open(target, application=f"schedtool {application}", wait=wait)
+    connection = _open(target, application=f"schedtool {application}", wait=wait, notify=notify)
     try:
         _set_up(connection, target, lock_timeout, statement_timeout, read_only=read_only)
     except BaseException:
@@ -154,7 +155,9 @@ class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
             raise
 
 
-def _open(target: Target, *, application: str, wait: float) -> psycopg.Connection[Any]:
+def _open(
+    target: Target, *, application: str, wait: float, notify: Callable[[str], None] | None
+) -> psycopg.Connection[Any]:
     given = conninfo_to_dict(target.conninfo)
     options = {name: value for name, value in _DEFAULTS.items() if name not in given}
     conninfo = make_conninfo(target.conninfo, application_name=application, client_encoding="utf8", **options)
@@ -169,6 +172,9 @@ def _open(target: Target, *, application: str, wait: float) -> psycopg.Connectio
             # Asking again with a wrong password would lock accounts.
             if left <= 0 or refused.code == "wrong_password":
                 raise refused from None
+            if notify is not None:
+                notify(f"waiting for the server: {refused.message}")
+                notify = None
             time.sleep(min(_RETRY_S, left))
 
 

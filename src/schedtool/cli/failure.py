@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from schedtool.arguments import hide_secrets
 from schedtool.cli.output import JsonAnswer, printable
 from schedtool.errors import SchedtoolError, UsageError
 
@@ -107,11 +108,10 @@ def _scrubbed(failure: Failure, invocation: Invocation) -> Failure:
 
 
 def _without_password(text: str, invocation: Invocation) -> str:
+    # Click quotes arguments as they stand, long before anybody knows which one is a connection string.
+    text = "\n".join(hide_secrets(line) for line in text.split("\n"))
     if "psycopg" not in sys.modules:
-        # No connection string was read yet, but an argument may be quoted by Click.
-        from schedtool.arguments import hide_secrets
-
-        return hide_secrets(text)
+        return text
     from schedtool.database import scrub
 
     try:

@@ -86,6 +86,7 @@ class Invocation:
             lock_timeout=lock_timeout,
             statement_timeout=statement_timeout,
             read_only=read_only,
+            notify=self.say,
         )
         with closing(connection):
             yield connection
