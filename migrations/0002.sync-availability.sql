@@ -1008,7 +1008,7 @@ BEGIN
         SELECT 10, 0, jsonb_set(document, holder || day, canonical || jsonb_build_object('timezone', zone), true)
         WHERE is_said AND at IS NULL AND holder IS NOT NULL AND jsonb_typeof(document #> holder) = 'object' AND zone IS NOT NULL
         UNION ALL
-        SELECT 11, 0, jsonb_insert(document, holder || '-1', jsonb_build_object('day', day) || canonical || CASE WHEN zone IS NULL THEN '{}' ELSE jsonb_build_object('timezone', zone) END, true)
+        SELECT 11, 0, jsonb_insert(document, holder || '-1'::text, jsonb_build_object('day', day) || canonical || CASE WHEN zone IS NULL THEN '{}' ELSE jsonb_build_object('timezone', zone) END, true)
         WHERE is_said AND at IS NULL AND holder IS NOT NULL AND jsonb_typeof(document #> holder) = 'array'
         UNION ALL
         -- 4. The whole week in canonical form, with the keys that are not read.
