@@ -29,6 +29,8 @@ NAMES: Final = 10_000
 """Different names counted of one kind: documents may have keys without number, and memory may not."""
 OTHERS: Final = "…"
 """Where the rest is counted under."""
+INTEGERS: Final = frozenset({"smallint", "integer", "bigint"})
+"""Types of keys that are numbers in the answer too; a file gives every key as text, so that it serves all types."""
 DOCUMENTS: Final = ("convertible", "empty", "rejected")
 ROWS: Final = ("insert", "unchanged")
 
@@ -37,7 +39,7 @@ ROWS: Final = ("insert", "unchanged")
 class Found:
     """One rejected document: the key has its own type, the path is where the reason lies."""
 
-    key: object
+    key: Any
     path: str | None
     value: str | None
     reason: str
@@ -120,19 +122,20 @@ def census(
     found = Census()
     started = time.monotonic()
     try:
-        total = ranges.estimate(connection, keys)
+        extent = ranges.extent(connection, keys)
+        own_type = int if extent.key_type in INTEGERS else None
         for part in ranges.ranges(connection, keys, size=size):
             values = {"first": part.first, "last": part.last, "settings": settings}
-            _add(found, file, ranges.read(connection, file, values), on_reject)
+            _add(found, file, ranges.read(connection, file, values), on_reject, own_type)
             if existing is not None and found.compared:
                 try:
-                    _add(found, existing, ranges.read(connection, existing, values), on_reject)
+                    _add(found, existing, ranges.read(connection, existing, values), on_reject, own_type)
                 except psycopg.Error:
                     # Its tables come with the migrations: before them, and for a role that may not see them, every
                     # row would be a new one.
                     found.compared = False
             found.elapsed_s = time.monotonic() - started
-            notify(Read(found.total, total, found.documents["rejected"]))
+            notify(Read(found.total, extent.estimate, found.documents["rejected"]))
     except psycopg.Error as error:
         raise Failed(
             f"{keys.table} ({keys.column}) cannot be read: {error.diag.message_primary or error}",
@@ -143,7 +146,13 @@ def census(
     return found
 
 
-def _add(census: Census, file: SqlFile, rows: list[dict[str, Any]], on_reject: Callable[[Found], None]) -> None:
+def _add(
+    census: Census,
+    file: SqlFile,
+    rows: list[dict[str, Any]],
+    on_reject: Callable[[Found], None],
+    own_type: Callable[[Any], object] | None,
+) -> None:
     by_name: Mapping[str, Counter[str]] = {
         "documents": census.documents,
         "rows": census.rows,
@@ -160,13 +169,15 @@ def _add(census: Census, file: SqlFile, rows: list[dict[str, Any]], on_reject: C
         except KeyError as error:
             raise UsageError(f"{file.path}: its last result has no column {error}", code="contract") from error
         if kind == "reject":
-            rejects.append(Found(row["key"], row["path"], row["value"], row["reason"]))
+            key = row["key"] if own_type is None else own_type(row["key"])
+            rejects.append(Found(key, row["path"], row["value"], row["reason"]))
         elif kind in by_name and isinstance(count, int):
             counter = by_name[kind]
             counter[named if named in counter or len(counter) < NAMES else OTHERS] += count
         else:
             raise UsageError(f"{file.path}: a row of kind {kind!r} with n {count!r} is not to be had", code="contract")
-    for reject in rejects:
+    # A range's rows come in no order; texts of uuids sort as the uuids do.
+    for reject in sorted(rejects, key=lambda one: one.key):
         reason = reject.reason if reject.reason in census.reasons or len(census.reasons) < NAMES else OTHERS
         census.reasons[reason] += 1
         examples = census.examples.setdefault(reason, [])

@@ -180,12 +180,13 @@ def answer(
 ) -> list[dict[str, Any]]:
     """Run one of the tool's own SQL files and return the rows of its last result.
 
-    A file over a table of the project gets that table and its key as :"table" and :"key", the table's name as :'table'.
+    A file over a table of the project gets that table and its key as :"table" and :"key", and their names as texts:
+    :'table' (quoted where it must be) and :'column'.
     """
     text = tool_sql(name)
     texts = {parameter: str(value) for parameter, value in parameters.items()}
     if over is not None:
-        texts["table"] = sql.Identifier(over.table).as_string()
+        texts |= {"table": sql.Identifier(over.table).as_string(), "column": over.column}
         text = text.replace(':"table"', texts["table"]).replace(':"key"', sql.Identifier(over.column).as_string())
     results = run(connection, text, texts)
     return results[-1].dicts() if results else []

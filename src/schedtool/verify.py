@@ -163,7 +163,7 @@ def _file(work: _Run, file: SqlFile) -> list[Check]:
 def _ranged(work: _Run, file: SqlFile) -> list[Check]:
     """Add the checks of all ranges up, by section and name, in the order they came."""
     keys = keys_of(file)
-    total = ranges.estimate(work.connection, keys)
+    total = ranges.extent(work.connection, keys).estimate
     every = 1 if work.sample is None else max(1, total // max(work.sample, SAMPLE_KEYS))
     size = ranges.KEYS if work.sample is None else SAMPLE_KEYS
     found: dict[tuple[str, str], Check] = {}

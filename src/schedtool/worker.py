@@ -93,6 +93,8 @@ def work(worker: Worker) -> None:
         ) as connection:
             worker.connection = connection
             worker.pids.add(connection.info.backend_pid)
+            # A batch takes 100 ms; compiling its plan can take longer than that, for every batch.
+            connection.execute("SELECT set_config('jit', 'off', false)")
             _batches(worker, connection)
     except psycopg.Error as caught:
         error = _explained(worker, caught)
