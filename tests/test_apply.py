@@ -372,3 +372,52 @@ def test_a_file_may_count_the_rows_that_command_tags_do_not_show(team: Team) -> 
     )
 
     assert [ran["rows"] for ran in team.json("apply")["applied"]] == [0, 2, 0]
+
+
+def fill(database: Database) -> None:
+    """Three providers: one that can be read, one that cannot, one without a document."""
+    database.make_parents()
+    with database.connect() as connection:
+        connection.execute(
+            """
+            INSERT INTO providers (availability) VALUES
+                ('{"monday": {"start": "09:00", "end": "17:00"}, "tuesday": "closed"}'),
+                ('{"monday": "whenever"}'),
+                (NULL)
+            """
+        )
+
+
+def test_rejects_that_are_left_end_with_0_and_one_line_of_advice(empty_database: Database, run_cli: RunCli) -> None:
+    fill(empty_database)
+
+    outcome = run_cli("--database", empty_database.url, "apply")
+
+    assert outcome.exit_code == 0, outcome
+    advice = "1 document waits for a decision before anything may be dropped: schedtool rejects\n"
+    assert outcome.stderr.count(advice) == 1
+    again = run_cli("--database", empty_database.url, "--format", "json", "apply")
+    assert json.loads(again.stdout) == {"command": "apply", "ok": True, "applied": [], "rejected": 1}
+
+
+@pytest.mark.parametrize("batches", [[], ["--no-batches"]])
+def test_the_default_timezone_reaches_the_rows_with_batches_and_without(
+    empty_database: Database, run_cli: RunCli, batches: list[str]
+) -> None:
+    fill(empty_database)
+
+    outcome = run_cli("--database", empty_database.url, "apply", "--default-timezone", "Europe/Paris", *batches)
+
+    assert outcome.exit_code == 0, outcome
+    with empty_database.connect() as connection:
+        rows = connection.execute(
+            "SELECT day_of_week, start_time::text, timezone FROM provider_availability ORDER BY 1"
+        ).fetchall()
+    assert rows == [("monday", "09:00:00", "Europe/Paris"), ("tuesday", None, "Europe/Paris")]
+
+
+def test_a_policy_that_nothing_reads_is_told_and_is_no_error(team: Team) -> None:
+    outcome = team.run("apply", "--default-timezone", "UTC")
+
+    assert outcome.exit_code == 0
+    assert "the policy was not used" in outcome.stderr

@@ -150,13 +150,13 @@ def run_file(
     def say(diagnostic: psycopg.errors.Diagnostic) -> None:
         notify(Notice(work.migration, diagnostic.message_primary or ""))
 
-    connection.add_notice_handler(say)
     try:
         if work.batches is not None or not work.transactional:
             ledger.keep()
         if work.batches is not None:
             entry = replace(entry, **vars(work.batches()))
         batch_retries = entry.retries
+        connection.add_notice_handler(say)
         with Blockers(target, connection.info.backend_pid) as blockers:
             run = _Run(begun, timeouts, blockers, notify)
             if not work.transactional:
@@ -174,7 +174,8 @@ def run_file(
         remember(ledger, target, failed, run_id)
         raise
     finally:
-        connection.remove_notice_handler(say)
+        with suppress(ValueError):
+            connection.remove_notice_handler(say)
 
 
 def _wait_or_raise(stopped: _Stopped, work: Work, run: _Run, *, tries: int) -> None:
