@@ -9,6 +9,7 @@ DO $$
 DECLARE
     policy jsonb;
     unsaid bigint;
+    taken bigint;
 BEGIN
     IF current_setting('lock_timeout') = '0' THEN
         PERFORM set_config('lock_timeout', '500ms', true);
@@ -47,6 +48,8 @@ BEGIN
             USING ERRCODE = 'ST003', HINT = 'schedtool verify parity lists them; schedtool rollback --lose provider_availability deletes them knowingly.';
     END IF;
     DELETE FROM provider_availability;
+    GET DIAGNOSTICS taken = ROW_COUNT;
+    PERFORM set_config('schedtool.rows', taken::text, true);
     DELETE FROM provider_availability_rejects;
     COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week.';
     PERFORM set_config('schedtool.sync', '', true);

@@ -10,8 +10,7 @@
 DO $$
 DECLARE
     policy jsonb;
-    first_left providers.id%TYPE;
-    left_behind bigint;
+    filled bigint;
 BEGIN
     IF current_setting('lock_timeout') = '0' THEN
         PERFORM set_config('lock_timeout', '500ms', true);
@@ -92,6 +91,7 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM differing AS f WHERE f.provider_id = n.id)
             AND NOT EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = n.id AND a.day_of_week = n.day)
         ORDER BY n.id, n.day
+        RETURNING provider_id
     ),
     rejects AS MATERIALIZED (
         SELECT d.id, d.path, d.value, d.reason, d.document_hash
@@ -106,16 +106,21 @@ BEGIN
         DELETE FROM provider_availability_rejects AS j
         USING documents AS d
         WHERE j.provider_id = d.id AND NOT EXISTS (SELECT FROM rejects AS r WHERE r.id = d.id)
+    ),
+    noted AS (
+        INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash, stale)
+        SELECT
+            r.id, r.path, r.value, r.reason, r.document_hash,
+            r.reason <> 'row_differs' AND EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = r.id)
+        FROM rejects AS r
+        ON CONFLICT (provider_id) DO UPDATE
+        SET path = EXCLUDED.path, value = EXCLUDED.value, reason = EXCLUDED.reason,
+            document_hash = EXCLUDED.document_hash, stale = EXCLUDED.stale, rejected_at = EXCLUDED.rejected_at,
+            accepted_by = NULL, accepted_at = NULL, note = NULL
     )
-    INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash, stale)
-    SELECT
-        r.id, r.path, r.value, r.reason, r.document_hash,
-        r.reason <> 'row_differs' AND EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = r.id)
-    FROM rejects AS r
-    ON CONFLICT (provider_id) DO UPDATE
-    SET path = EXCLUDED.path, value = EXCLUDED.value, reason = EXCLUDED.reason,
-        document_hash = EXCLUDED.document_hash, stale = EXCLUDED.stale, rejected_at = EXCLUDED.rejected_at,
-        accepted_by = NULL, accepted_at = NULL, note = NULL;
+    SELECT count(*) INTO filled FROM inserted;
+    -- For whoever runs this file and wants to know.
+    PERFORM set_config('schedtool.rows', filled::text, true);
 
     COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week. Filled from providers.availability.';
     DROP TABLE schedtool_left;

@@ -11,6 +11,7 @@ DECLARE
     statement text;
     changed record;
     patched jsonb;
+    filled bigint;
 BEGIN
     IF current_setting('lock_timeout') = '0' THEN
         PERFORM set_config('lock_timeout', '500ms', true);
@@ -36,6 +37,8 @@ BEGIN
     SET availability = a.availability
     FROM providers_availability_archive AS a
     WHERE a.provider_id = p.id AND a.availability IS NOT NULL;
+    GET DIAGNOSTICS filled = ROW_COUNT;
+    PERFORM set_config('schedtool.rows', filled::text, true);
     FOR changed IN
         SELECT w.id, w.day, a.id IS NOT NULL AS is_said, a.is_available, a.start_time, a.end_time, a.timezone
         FROM (
