@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 import pytest
@@ -20,8 +21,6 @@ from schedtool.ledger import locked
 from tests import servers, small_project
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import RunCli
     from tests.servers import Database, Outcome
     from tests.small_project import Small
@@ -343,3 +342,36 @@ def test_a_lock_on_the_documents_costs_the_dry_run_only_tries(items: Database, s
         )
     assert held
     assert found.total == 1_000
+
+
+@pytest.mark.parametrize("key", ["integer", "bigint", "uuid"])
+def test_for_the_known_documents_the_dry_run_says_exactly_what_the_backfill_does(
+    run_cli: RunCli, empty_database: Database, key: Literal["integer", "bigint", "uuid"]
+) -> None:
+    corpus = [
+        json.loads(line)["doc"]
+        for name in ("documents.jsonl", "dirty.jsonl")
+        for line in (Path(__file__).parent / "corpus" / name).read_text(encoding="utf-8").splitlines()
+        if "doc" in json.loads(line)
+    ]
+    empty_database.make_parents(key)
+    with empty_database.connect() as connection:
+        for document in [*corpus, None, {}, [], ""]:
+            connection.execute("INSERT INTO providers (availability) VALUES (%s::jsonb)", [json.dumps(document)])
+        # Behind any range that were sorted as text.
+        connection.execute("INSERT INTO providers (availability) SELECT NULL FROM generate_series(1, 1000)")
+
+    def said(*arguments: str) -> tuple[int, dict[str, Any]]:
+        outcome = run_cli("--database", empty_database.url, "--format", "json", *arguments)
+        return outcome.exit_code, json.loads(outcome.stdout)
+
+    code, dry = said("backfill", "--dry-run")
+    assert said("apply", "--to", "0002")[0] == 0
+    again, wet = said("backfill")
+    assert again == code == 3
+    assert dry["documents"]["total"] == len(corpus) + 1_004
+    assert dry["documents"]["convertible"] > 60
+    same = ("documents", "rows", "rejects")
+    assert {name: dry[name] for name in same} == {name: wet[name] for name in same}
+    assert said("backfill", "--dry-run")[1]["rows"] == {"insert": 0, "unchanged": dry["rows"]["insert"]}
+    assert {type(reject["provider_id"]) for reject in dry["rejects"]} == {str if key == "uuid" else int}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import shutil
+from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree as ET
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 
 from schedtool import catalog, ranges, verify
 from schedtool.database import Target, connect
+from schedtool.project import shipped
 from tests import small_project
 
 if TYPE_CHECKING:
@@ -381,3 +383,39 @@ def test_the_catalog_is_the_same_text_whatever_is_searched_first(empty_database:
     with connect(Target(empty_database.conninfo), application="test", read_only=True) as connection:
         found = catalog.snapshot(connection)
     assert "search_path=pg_catalog, {schema}, pg_temp" in found.things["function safe()"].text
+
+
+@pytest.mark.parametrize("key", ["integer", "bigint", "uuid"])
+def test_the_shipped_expected_files_are_what_the_shipped_migrations_build(
+    run_cli: RunCli, empty_database: Database, tmp_path: Path, key: Literal["integer", "bigint", "uuid"]
+) -> None:
+    for folder in ("migrations", "sql"):
+        shutil.copytree(shipped() / folder, tmp_path / folder)
+    empty_database.make_parents(key)
+    outcome = run_cli("--database", empty_database.url, "--project", tmp_path, "verify", "--write")
+    assert outcome.exit_code == 0, outcome
+    written = {path.name: path.read_text() for path in (tmp_path / "sql/expected").iterdir()}
+    there = {path.name: path.read_text() for path in (shipped() / "sql/expected").iterdir()}
+    assert written == there, "schedtool verify --write writes them anew"
+
+
+@pytest.mark.parametrize("key", ["integer", "bigint", "uuid"])
+def test_what_is_shipped_verifies_at_every_step_there_and_back(
+    run_cli: RunCli, empty_database: Database, key: Literal["integer", "bigint", "uuid"]
+) -> None:
+    empty_database.make_parents(key)
+    week = {"monday": {"start": "09:00", "end": "17:00"}, "tuesday": "closed", "note": "kept"}
+    with empty_database.connect() as connection:
+        connection.execute(
+            "INSERT INTO providers (availability) SELECT %s::jsonb FROM generate_series(1, 50)", [json.dumps(week)]
+        )
+
+    def run(*arguments: str) -> None:
+        outcome = run_cli("--database", empty_database.url, *arguments)
+        assert outcome.exit_code == 0, (arguments, outcome)
+
+    steps = [["apply", "--to", number] for number in ("0001", "0002", "0003")]
+    steps += [["apply", "--contract", "--yes"], ["rollback", "--yes"], ["rollback", "--yes"], ["rollback", "--yes"]]
+    for step in steps:
+        run(*step)
+        run("verify")

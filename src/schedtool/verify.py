@@ -204,10 +204,13 @@ def _checks(file: SqlFile, rows: Iterable[Mapping[str, Any]]) -> list[Check]:
 
 
 def _added(before: Check, now: Check) -> Check:
-    """One check over two ranges: passed in both, figures added up where they are numbers."""
-    details = [one for one in (before.detail, now.detail) if one]
-    if before.detail and before.detail.count("\n") + 1 >= DETAILS:
-        details = [before.detail]
+    """One check over two ranges: passed in both, figures added up where they are numbers.
+
+    What a range says beside its figures is kept where it failed, and not of more ranges than people read.
+    """
+    details = [one.detail for one in (before, now) if one.detail and not one.passed]
+    if details[:1] == [before.detail] and str(before.detail).count("\n") + 1 >= DETAILS:
+        details = details[:1]
     return Check(
         section=before.section,
         name=before.name,
