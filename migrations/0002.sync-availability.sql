@@ -1047,12 +1047,13 @@ COMMENT ON FUNCTION provider_availability_patch(jsonb, jsonb, text, boolean, boo
 -- Old code wrote a document: its rows follow. A document that cannot be read never fails the writer's transaction: its
 -- last good rows stay, and the reject says so. Only days whose old and new reading differ are touched.
 CREATE OR REPLACE FUNCTION provider_availability_follow_document() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     policy jsonb;
     new_read record;
     old_read record;
-    whole boolean := true;
+    -- Whether every day is held against its row, not only the days that this write says anew.
+    whole boolean;
     direction text := coalesce(current_setting('schedtool.sync', true), '');
 BEGIN
     SELECT p.settings INTO policy FROM provider_availability_policy AS p ORDER BY p.version DESC LIMIT 1;
@@ -1071,10 +1072,10 @@ BEGIN
     -- Nothing between the writers and these rows but this setting, local to the transaction: the rows' triggers let them pass.
     PERFORM set_config('schedtool.sync', 'document', true);
     DELETE FROM provider_availability_rejects AS j WHERE j.provider_id = NEW.id;
-    IF NOT FOUND AND TG_OP = 'UPDATE' AND NEW.id = OLD.id THEN
-        SELECT r.* INTO old_read FROM provider_availability_read(OLD.availability, policy) AS r;
-        whole := old_read.outcome = 'rejected';
-    END IF;
+    whole := FOUND OR TG_OP = 'INSERT' OR NEW.id IS DISTINCT FROM OLD.id;
+    SELECT r.* INTO old_read
+    FROM provider_availability_read(CASE WHEN TG_OP = 'UPDATE' THEN OLD.availability END, policy) AS r;
+    whole := whole OR old_read.outcome = 'rejected';
     DELETE FROM provider_availability AS a
     WHERE a.provider_id = NEW.id
         AND a.day_of_week <> ALL (coalesce(new_read.days, '{}'))
@@ -1104,7 +1105,7 @@ COMMENT ON FUNCTION provider_availability_follow_document() IS 'Trigger: a write
 -- New code wrote a row: its document follows, that day only. Where the document cannot be read it is left alone, and its
 -- reject is stale. The drop of the column replaces this body by one that does nothing.
 CREATE OR REPLACE FUNCTION provider_availability_follow_row() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET jit = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     policy jsonb;
     document jsonb;
