@@ -962,9 +962,14 @@ BEGIN
     old := document #> at;
     SELECT c.proposal INTO answer
     FROM (
-        -- 1. Only the texts that say the times, and the flag.
-        SELECT 1 AS rank, 0::bigint AS i,
-            jsonb_set(jsonb_set(document, at || a.path, to_jsonb(start_text)), at || b.path, to_jsonb(end_text)) AS proposal
+        -- 1. Only the texts that say the times, and the flag; the one that changed alone, so that "9:00" stays as it is.
+        SELECT 0 AS rank, 2 * a.i + s.i AS i, jsonb_set(document, at || a.path, to_jsonb(s.said)) AS proposal
+        FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
+        CROSS JOIN (VALUES (0, start_text), (1, end_text)) AS s (i, said)
+        WHERE is_said AND is_available AND jsonb_typeof(a.value) = 'string'
+        UNION ALL
+        SELECT 1, 0,
+            jsonb_set(jsonb_set(document, at || a.path, to_jsonb(start_text)), at || b.path, to_jsonb(end_text))
         FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
         CROSS JOIN provider_availability_leaves(old) WITH ORDINALITY AS b (path, value, i)
         WHERE is_said AND is_available AND a.i <> b.i AND jsonb_typeof(a.value) = 'string' AND jsonb_typeof(b.value) = 'string'
