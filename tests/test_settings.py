@@ -52,6 +52,8 @@ def test_the_option_wins_over_the_file(small: Small) -> None:
         ("[names]\n\nlast = []\n", r"policy\.toml:3: unknown key 'last'"),
         ("digits = true\n[names]\n", r"policy\.toml:2: digits and names exclude each other"),
         ("digits = true\ndigits = false\n", r"policy\.toml:2: Cannot overwrite a value"),
+        ("\ndefault_zone = 09:00:00\n", r"policy\.toml:1: default_zone: a date, a time, inf or nan"),
+        ("names = {first = [nan]}\n", r"policy\.toml:1: names: a date, a time, inf or nan"),
         ("digits = tru\n", r"policy\.toml:1: "),
         ('default_zone = """\ndigits = 1\n', r"policy\.toml:"),
         ('default_zone = """\ndigits = 1\n"""\nnonsense = 1\n', r"policy\.toml:4: unknown key 'nonsense'"),

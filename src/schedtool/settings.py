@@ -95,6 +95,7 @@ def effective(project: Project, number: str, *, policy: Policy, stored: Mapping[
     text = ""
     if policy.path is not None:
         text, value = _read_toml(policy.path)
+        _check_json(value, name=str(policy.path), text=text)
         _check(value, schema, name=str(policy.path), text=text)
     else:
         value = dict(stored or {})
@@ -203,6 +204,16 @@ def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
         line = found.group(1) if found else str(text.count("\n") + 1)
         message = re.sub(r" \(at .*\)$", "", str(error))
         raise UsageError(f"{path}:{line}: {message}", code="policy") from error
+
+
+def _check_json(value: Mapping[str, Any], *, name: str, text: str) -> None:
+    """Refuse what TOML can say and JSON cannot: bare dates and times, inf and nan."""
+    for key, said in value.items():
+        try:
+            json.dumps(said, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            message = f"{name}:{line_of(text, [key])}: {key}: a date, a time, inf or nan has to stand in quotes"
+            raise UsageError(message, code="policy") from error
 
 
 def _property_of(schema: Mapping[str, Any], option: str) -> str:
