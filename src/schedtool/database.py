@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 # Below it CREATE TRIGGER and the catalog lack what the migrations and checks use.
-_OLDEST = 13
+_OLDEST = 14
 _DEFAULTS: dict[str, str | int] = {
     "connect_timeout": 10,
     # A NAT or firewall forgets a silent connection within minutes, and a long statement is silent.
