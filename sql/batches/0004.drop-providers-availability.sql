@@ -9,7 +9,22 @@
 DO $$
 DECLARE
     key_type text;
+    n bigint;
+    names text;
 BEGIN
+    -- What the drop would refuse for is said before anything is made.
+    IF to_regclass('provider_availability_rejects') IS NULL
+        OR coalesce(obj_description(to_regclass('provider_availability'), 'pg_class'), '') NOT LIKE '%Filled from providers.availability.%' THEN
+        RAISE EXCEPTION 'the rows were not filled from the documents'
+            USING ERRCODE = 'ST003', HINT = 'Apply 0003 first.';
+    END IF;
+    SELECT count(*), string_agg(DISTINCT j.reason, ', ') INTO n, names
+    FROM provider_availability_rejects AS j
+    WHERE j.accepted_at IS NULL;
+    IF n > 0 THEN
+        RAISE EXCEPTION '% documents wait for a decision: %', n, names
+            USING ERRCODE = 'ST003', HINT = 'schedtool rejects lists them; mend the documents, or leave them behind by name with schedtool rejects --accept.';
+    END IF;
     IF to_regclass('providers_availability_archive_changes') IS NULL OR NOT EXISTS (
         SELECT FROM pg_trigger AS t WHERE t.tgrelid = to_regclass('providers') AND t.tgname = 'providers_availability_archive_trigger'
     ) THEN
