@@ -16,6 +16,8 @@ documents AS MATERIALIZED (
         SELECT q.id, q.availability AS document
         FROM providers AS q
         WHERE q.id BETWEEN :'first' AND :'last'
+            -- Fails where the default is no zone that the server knows.
+            AND timezone(coalesce(:'settings'::jsonb ->> 'default_timezone', 'UTC'), CURRENT_TIMESTAMP) IS NOT NULL
     ) AS p
     CROSS JOIN (SELECT :'settings'::jsonb AS settings) AS s
     CROSS JOIN LATERAL (

@@ -20,6 +20,9 @@ DECLARE
 BEGIN
     IF new_policy IS NULL THEN
         RAISE EXCEPTION 'not in a transaction: run this file with psql -1';
+    ELSIF new_policy ->> 'default_timezone' NOT IN (SELECT z.name FROM provider_availability_zones AS z) THEN
+        RAISE EXCEPTION 'default_timezone: this server knows no zone %', new_policy ->> 'default_timezone'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'UTC, or an exact IANA name with a slash: SELECT name FROM pg_timezone_names lists them.';
     ELSIF NOT EXISTS (
         SELECT FROM pg_attribute AS a
         WHERE a.attrelid = to_regclass('providers') AND a.attname = 'availability' AND NOT a.attisdropped
