@@ -161,6 +161,9 @@ def _after_trouble(worker: Worker, broken: _Broken, *, size: int, tries: int) ->
         worker.size = max(1, min(size, broken.keys) // 2)
         return
     found = _explained(worker, broken.error)
+    if isinstance(found, Refused):
+        # The answer is no for the whole, not for these keys.
+        raise found from broken.error
     keys = f"key {broken.first}" if broken.first == broken.last else f"keys {broken.first} to {broken.last}"
     if broken.first is not None:
         raise type(found)(f"at {keys}: {found.message}", hint=found.hint, code=found.code) from broken.error
