@@ -1,0 +1,1 @@
+COPY (SELECT :"columns" FROM :"table" TABLESAMPLE BERNOULLI (:'percent')) TO STDOUT;
