@@ -174,14 +174,8 @@ BEGIN
             RAISE EXCEPTION '% documents do not equal their rows: providers %', n, names || CASE WHEN n > 3 THEN ', …' ELSE '' END
                 USING ERRCODE = 'ST003', HINT = 'schedtool verify parity looks closer; schedtool backfill makes rejects of them.';
         END IF;
-        IF turn = 1 THEN
-            PERFORM
-            FROM providers AS p
-            WHERE NOT EXISTS (SELECT FROM providers_availability_archive AS a WHERE a.provider_id = p.id)
-                OR EXISTS (SELECT FROM providers_availability_archive_changes AS c WHERE c.provider_id = p.id)
-            ORDER BY p.id
-            FOR NO KEY UPDATE;
-        END IF;
+        -- No row locks in the first turn: writers behind them would hold what the second turn waits for. What they change
+        -- is noted, and archived again.
         INSERT INTO providers_availability_archive AS a (provider_id, availability)
         SELECT p.id, p.availability
         FROM providers AS p
