@@ -17,6 +17,7 @@ from schedtool import rehearse_steps as steps
 from schedtool.database import explain_error
 from schedtool.errors import SchedtoolError
 from schedtool.rehearse_locks import Held, watched
+from schedtool.rehearse_parents import make_schema
 from schedtool.rehearse_steps import Journey, Outcome
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class Begun:
 
     step: str
     migrations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The step that began last has ended; what it came to is a `Step`."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,13 @@ def rehearse(
 ) -> Iterator[Step]:
     """Walk through the whole journey on an empty throw-away server; the first step that goes wrong is the last.
 
-    `notify` gets `Begun`, and the events of the operations.
+    `notify` gets `Begun` and `Ended` around the events of the operations.
     """
+    make_schema(target)
     for planned in _steps(Journey(server, target, project, parents, notify)):
         notify(Begun(planned.step, planned.migrations))
         step = _walk(target, planned)
+        notify(Ended())
         yield step
         if not step.outcome.ok:
             return

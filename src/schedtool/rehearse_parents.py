@@ -71,12 +71,11 @@ def made(project: Project, values: Mapping[str, str]) -> Made:
 
 
 def prepare(server: Server, target: Target, project: Project, parents: Made | Copied) -> str:
-    """Bring the parents onto an empty throw-away server, with figures for the planner; return what cannot be had.
+    """Bring the parents into an empty schema of a throw-away server; return what of them cannot be had there.
 
     Raises:
         SchedtoolError: They could not be made, or not be copied; the source is unchanged in any case.
     """
-    _make_schema(server, target.schema)
     left = ""
     if isinstance(parents, Made):
         with closing(connect(target, application="rehearse")) as connection:
@@ -91,9 +90,10 @@ def prepare(server: Server, target: Target, project: Project, parents: Made | Co
     return left
 
 
-def _make_schema(server: Server, schema: str) -> None:
-    with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+def make_schema(target: Target) -> None:
+    """Make the schema to work in, where the server has not made it itself."""
+    with psycopg.connect(target.conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(target.schema)))
 
 
 def _copy(server: Server, target: Target, project: Project, parents: Copied) -> str:
@@ -106,9 +106,11 @@ def _copy(server: Server, target: Target, project: Project, parents: Copied) -> 
                     hint="rehearse on a copy of it from before that",
                     code="applied_already",
                 )
-            left = _restore(server, target, _dump(server.bin_dir, parents.source))
+            dump = _dump(server.bin_dir, parents.source)
+            left = _restore(server, target, dump)
+            referenced = _referenced(server, target, project, dump)
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            _copy_rows(source, server, target, project, parents.percent)
+            _copy_rows(source, target, project, parents, referenced)
             source.execute("ROLLBACK")
             return left
     except psycopg.Error as error:
@@ -146,7 +148,7 @@ def _dump(bin_dir: Path, source: Target) -> bytes:
 
 def _restore(server: Server, target: Target, dump: bytes) -> str:
     """Make what the dump says; what it cannot have here (roles, extensions, other schemas) is told, not fatal."""
-    command = [str(server.bin_dir / "psql"), "-X", "-q", "-d", server.conninfo]
+    command = [str(server.bin_dir / "psql"), "-X", "-q", "-d", target.conninfo]
     try:
         done = subprocess.run(  # noqa: S603 - beside the server's programs
             command, input=dump, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C"}
@@ -155,12 +157,14 @@ def _restore(server: Server, target: Target, dump: bytes) -> str:
         raise Failed(f"{server.bin_dir / 'psql'} does not run: {error.strerror}", code="no_psql") from error
     errors = [line.partition("ERROR:")[2].strip() for line in done.stderr.decode(errors="replace").splitlines()]
     errors = [line for line in errors if line and line != f'schema "{target.schema}" already exists']
-    return f"{len(errors)} definitions could not be copied, the first: {errors[0]}" if errors else ""
+    return f"not copied: {len(errors)} of the definitions, the first because: {errors[0]}" if errors else ""
 
 
-def _copy_rows(source: Connection[Any], server: Server, target: Target, project: Project, percent: float) -> None:
+def _copy_rows(
+    source: Connection[Any], target: Target, project: Project, parents: Copied, referenced: set[str]
+) -> None:
     sampled = {file.keys.table for file in project.folder("batches") if file.keys is not None}
-    wanted = _referenced(server, target, project) | sampled
+    wanted = referenced | sampled
     with closing(connect(target, application="rehearse")) as copy:
         # Rows that others refer to may not be in the sample; the triggers have done their work at the source.
         copy.execute("SET session_replication_role = replica")
@@ -168,7 +172,7 @@ def _copy_rows(source: Connection[Any], server: Server, target: Target, project:
         for table in sorted(sampled - tables.keys()):
             raise Failed(f"{table} is not in the database to copy, or its definition could not be copied here")
         for table in sorted(wanted & tables.keys()):
-            share = {"percent": str(percent if table in sampled else 100)}
+            share = {"percent": str(parents.percent if table in sampled else 100)}
             reading = with_names("rehearse_copy_out", table, tables[table], share)
             writing = with_names("rehearse_copy_in", table, tables[table])
             with (
@@ -181,13 +185,13 @@ def _copy_rows(source: Connection[Any], server: Server, target: Target, project:
                     into.write(data)
 
 
-def _referenced(server: Server, target: Target, project: Project) -> set[str]:
+def _referenced(server: Server, target: Target, project: Project, dump: bytes) -> set[str]:
     """Which tables the migrations' foreign keys refer to, shown by migrating a second, empty copy of the schema."""
     with psycopg.connect(make_conninfo(server.conninfo, dbname="template1"), autocommit=True) as connection:
-        database = conninfo_to_dict(server.conninfo)["dbname"]
-        names = {"trial": sql.Identifier(TRIAL), "database": sql.Identifier(str(database))}
-        connection.execute(sql.SQL("CREATE DATABASE {trial} TEMPLATE {database}").format(**names))
+        connection.execute(f"CREATE DATABASE {TRIAL} TEMPLATE template0")
         trial = Target(make_conninfo(server.conninfo, dbname=TRIAL), target.schema)
+        make_schema(trial)
+        _restore(server, trial, dump)
         with closing(connect(trial, application="rehearse")) as inside:
             before = {row["name"] for row in jobs.answer(inside, "rehearse_tables")}
         # What fails here the rehearsal itself is about to meet, and shows as a step.
@@ -197,7 +201,7 @@ def _referenced(server: Server, target: Target, project: Project) -> set[str]:
             found = {
                 row["name"] for row in jobs.answer(inside, "rehearse_referenced") if row["referring"] not in before
             }
-        connection.execute(sql.SQL("DROP DATABASE {trial}").format(**names))
+        connection.execute(f"DROP DATABASE {TRIAL}")
     return found & before
 
 

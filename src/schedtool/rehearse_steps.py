@@ -289,7 +289,7 @@ def compare(journey: Journey) -> Outcome:
     with closing(connect(journey.target, application="rehearse", read_only=True)) as connection:
         found = rehearse_rows.changes(connection, journey.kept)
     rows = sum(kept.rows for kept in journey.kept)
-    tables = ", ".join(kept.table for kept in journey.kept)
+    tables = ", ".join(kept.table for kept in journey.kept if kept.rows) or "the tables"
     counts = {"rows": rows, "tables": len(journey.kept), "changed": len(found)}
     if found:
         details = tuple(f"{one.table}: {one.what}" for one in found)

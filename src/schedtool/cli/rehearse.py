@@ -68,7 +68,7 @@ def command(
     connection: a shorter lock may go unseen, and a time is the longest that one transaction was seen to hold it.
 
     \b
-    Exit code 3: a step did not do what it should; 1: one failed.
+    Exit code 3: a step did not do what it should; 1: one failed; 4: no connection to the database of --from.
     """  # noqa: D301 - \b is Click's mark for a paragraph that keeps its lines
     from schedtool.database import Target
     from schedtool.embedded import throwaway
@@ -106,29 +106,27 @@ def _source(invocation: Invocation, url: str) -> Target:
 @contextmanager
 def _showing(invocation: Invocation) -> Iterator[Callable[[object], None]]:
     """Give a `notify`: a progress bar for whatever goes over documents, one at a time."""
-    from schedtool.rehearse import Begun
+    from schedtool.rehearse import Begun, Ended
     from schedtool.runner import Retrying
 
     with ExitStack() as stack:
         step = ""
-        bars: dict[str, Progress] = {}
+        bars: list[Progress] = []
 
         def notify(event: object) -> None:
             nonlocal step
-            if isinstance(event, Begun):
+            if isinstance(event, Ended):
                 stack.pop_all().close()
                 bars.clear()
+            elif isinstance(event, Begun):
                 step = _title(event)
                 if not sys.stderr.isatty():
                     invocation.say(f"{step} …")
             elif (seen := _far(event)) is not None:
-                what, done, total, note = seen
-                name = f"{step} {what}".rstrip()
-                if name not in bars:
-                    stack.pop_all().close()
-                    bars.clear()
-                    bars[name] = stack.enter_context(invocation.progress(name))
-                bars[name].update(done, total=total, note=note)
+                done, total, note = seen
+                if not bars:
+                    bars.append(stack.enter_context(invocation.progress(step, total)))
+                bars[0].update(done, total=total, note=note)
             elif isinstance(event, Retrying):
                 invocation.say(str(event))
             else:
@@ -137,19 +135,19 @@ def _showing(invocation: Invocation) -> Iterator[Callable[[object], None]]:
         yield notify
 
 
-def _far(event: object) -> tuple[str, int, int, str] | None:
-    """How far something has come: what (beside the step), how many of how many, and a note."""
+def _far(event: object) -> tuple[int, int, str] | None:
+    """How far something over documents has come: how many of how many, and a note."""
     from schedtool import batches, dry_run, verify
 
     match event:
         case dry_run.Read():
-            return "", event.documents, max(event.total, event.documents), ""
+            return event.documents, max(event.total, event.documents), ""
         case verify.Checked():
-            return event.file, event.keys, event.total, ""
+            return event.keys, event.total, event.file
         case batches.Started():
-            return "", event.done, event.total, ""
+            return event.done, event.total, ""
         case batches.Progress():
-            return "", event.done, event.total, f"resting: {event.resting}" if event.resting else ""
+            return event.done, event.total, f"resting: {event.resting}" if event.resting else ""
         case _:
             return None
 
@@ -300,10 +298,10 @@ def _proved(walked: Sequence[Step]) -> list[str]:
 
 
 def _raise(last: Step) -> None:
-    """Raise what ended the rehearsal; nobody's database was busy, and no argument was wrong, so that is a failure."""
+    """Raise what ended it; on a server that is ours alone a lock not had in time, or a missing script, is a failure."""
     if last.error is None:
         return
     error: SchedtoolError = last.error
-    if error.exit_code in {Failed.exit_code, Refused.exit_code}:
+    if error.exit_code in {Failed.exit_code, Refused.exit_code} or last.step == "parents":
         raise error
     raise Failed(error.message, hint=error.hint, code=error.code) from error
