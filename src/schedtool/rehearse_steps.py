@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from schedtool.runner import Ran
 
 NOTE: Final = "rehearsal"
+SHOWN_CHARACTERS: Final = 120
 # What a dry run counts, and under which name the batches count the same.
 _SAME: Final = (("documents", "empty", "empty"), ("documents", "rejected", "rejected"))
 _SAME_ROWS: Final = (("rows", "insert", "inserted"), ("rows", "unchanged", "unchanged"))
@@ -204,8 +205,8 @@ def run_verify(journey: Journey) -> Outcome:
     if unwritten:
         said += f"; the schema was not checked: sql/expected/{unwritten[0]}.txt is missing"
     details = (
-        f"{check.section}: {check.name}: expected {check.expected}, is {check.actual}"
-        + (f"; {check.detail}" if check.detail else "")
+        f"{check.section}: {check.name}: expected {_short(check.expected)}, is {_short(check.actual)}"
+        + (f"; {_short(check.detail)}" if check.detail else "")
         for check in failed
     )
     return Outcome(
@@ -296,6 +297,12 @@ def compare(journey: Journey) -> Outcome:
         return Outcome(f"not what it was {journey.since}", ok=False, counts=counts, details=details)
     said = f"all {_n(rows, 'row')} of {tables} are what they were {journey.since}, value for value"
     return Outcome(said, counts=counts, proves=f"after the way back {said}")
+
+
+def _short(value: object) -> str:
+    """Enough to know what it is about; `verify` shows all of it."""
+    text = str(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _n(count: int, what: str) -> str:
