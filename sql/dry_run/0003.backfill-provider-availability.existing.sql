@@ -545,7 +545,9 @@ CROSS JOIN LATERAL (
             WHERE level.depth > 0
             OFFSET 0
         ) AS part
-        -- 3. One part read for itself. Its only reference to the outside is part.hours: equal hours are read once.
+        -- 3. One part read for itself. Its only reference to the outside is one.hours: equal hours are read once. (Memoize is
+        -- only planned where the planner believes in few values, as it does of the rows of "one".)
+        CROSS JOIN LATERAL (SELECT part.hours OFFSET 0) AS one
         CROSS JOIN LATERAL (
             SELECT
                 CASE
@@ -577,7 +579,7 @@ CROSS JOIN LATERAL (
                 f.names,
                 f.ignored,
                 f.pads
-            FROM (SELECT part.hours AS v OFFSET 0) AS it
+            FROM (SELECT one.hours AS v OFFSET 0) AS it
             CROSS JOIN words
             CROSS JOIN LATERAL (
                 SELECT
@@ -997,6 +999,7 @@ CROSS JOIN LATERAL (
                     END AS finding
                 OFFSET 0
             ) AS c
+            OFFSET 0
         ) AS r
         -- 4. The days that a list or an entry names; in a day or a slot, whether it names just this day.
         CROSS JOIN LATERAL (
