@@ -367,20 +367,126 @@ COMMIT;
 -- )
 -- LANGUAGE sql STABLE PARALLEL SAFE AS $reading$
 -- -- <reading>
+-- WITH words AS MATERIALIZED (
+--     SELECT
+--         v.*,
+--         -- Texts inside JSON text: a quote that opens one, a clock time or a range in it, a quote that closes it and no key.
+--         '(?:^|[ {[])"' || v.gap || '*(?:' || v.clock || '(?:' || v.dash || v.clock || ')?|closed|off)' || v.gap || '*"(?!:)' AS hours_text,
+--         '(?:^|[ {[])"' || v.gap || '*(?:' || v.clock || '(?:' || v.dash || v.clock || ')?|[ap](?:m|[.]m[.]?))' || v.gap || '*"(?!:)' AS times_text,
+--         '^"' || v.gap || '*(?:' || v.clock || '|(?:[01][0-9]|2[0-3])[0-5][0-9])' || v.gap || '*"$' AS clock_text,
+--         '^(?:' || v.day || ')(?:(?:[ \t\n\r\f\v]*[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212,&/+][ \t\n\r\f\v]*|[ \t\n\r\f\v]+(?:to|and)[ \t\n\r\f\v]+)(?:'
+--             || v.day || '))+$' AS day_group
+--     FROM (
+--         SELECT
+--             -- English names of days, in lower case.
+--             '{"monday": "monday", "mon": "monday", "mo": "monday",
+--               "tuesday": "tuesday", "tues": "tuesday", "tue": "tuesday", "tu": "tuesday",
+--               "wednesday": "wednesday", "wed": "wednesday", "we": "wednesday",
+--               "thursday": "thursday", "thurs": "thursday", "thur": "thursday", "thu": "thursday", "th": "thursday",
+--               "friday": "friday", "fri": "friday", "fr": "friday",
+--               "saturday": "saturday", "sat": "saturday", "sa": "saturday",
+--               "sunday": "sunday", "sun": "sunday", "su": "sunday"}'::jsonb AS days,
+--             'mon(?:day)?|mo|tue(?:s|sday)?|tu|wed(?:nesday)?|we|thu(?:r|rs|rsday)?|th|fri(?:day)?|fr|sat(?:urday)?|sa|sun(?:day)?|su' AS day,
+--             'monday|tuesday|wednesday|thursday|friday|saturday|sunday|(?:^|[^a-z])(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)(?:[^a-z]|$)' AS day_inside,
+--             -- What a key is for, by its name in lower case without _, - and spaces. Where the place decides, several words:
+--             -- "week" may wrap a week, "slots" may hold the hours of a day, "list" may list days beside one interval, "day" may
+--             -- name those of an entry or a slot, "group" stands for several days.
+--         '{"on": "available", "active": "available", "isopen": "available", "enabled": "available", "working": "available",
+--           "isactive": "available", "selected": "available", "available": "available", "isenabled": "available",
+--           "isworking": "available", "isselected": "available", "isavailable": "available", "isworkingday": "available",
+--           "off": "closed", "closed": "closed", "dayoff": "closed", "blocked": "closed", "holiday": "closed",
+--           "disabled": "closed", "isclosed": "closed", "isdayoff": "closed", "isblocked": "closed", "isholiday": "closed",
+--           "isdisabled": "closed", "unavailable": "closed", "closedallday": "closed", "isunavailable": "closed",
+--           "from": "start", "begin": "start", "opens": "start", "start": "start", "starts": "start", "opening": "start",
+--           "opensat": "start", "fromtime": "start", "opentime": "start", "startsat": "start", "begintime": "start",
+--           "starthour": "start", "starttime": "start", "timestart": "start", "workstart": "start", "hoursstart": "start",
+--           "openingtime": "start", "startlocaltime": "start", "availablestarttime": "start",
+--           "to": "end", "end": "end", "ends": "end", "until": "end", "closes": "end", "endsat": "end", "finish": "end",
+--           "totime": "end", "closing": "end", "endhour": "end", "endtime": "end", "timeend": "end", "workend": "end",
+--           "closesat": "end", "hoursend": "end", "closetime": "end", "finishtime": "end", "closingtime": "end",
+--           "endlocaltime": "end", "availableendtime": "end",
+--           "open": "either",
+--           "close": "close",
+--           "week": "week", "rules": "week", "weekly": "week", "schedules": "week", "timetable": "week", "workhours": "week",
+--           "officehours": "week", "weeklyhours": "week", "availability": "week", "openinghours": "week",
+--           "regularhours": "week", "workschedule": "week", "availabletime": "week", "businesshours": "week",
+--           "availabilities": "week", "operatinghours": "week", "weeklyschedule": "week", "hoursofoperation": "week",
+--           "availabilityslots": "week", "weeklyavailability": "week", "availabilitywindows": "week",
+--           "hours": "week slots", "slots": "week slots", "entries": "week slots", "periods": "week slots",
+--           "windows": "week slots", "schedule": "week slots", "intervals": "week slots", "timeslots": "week slots",
+--           "workinghours": "week slots",
+--           "time": "slots", "times": "slots", "blocks": "slots", "ranges": "slots", "shifts": "slots", "timing": "slots",
+--           "timings": "slots", "sessions": "slots", "timeranges": "slots", "timeperiods": "slots", "workingblocks": "slots",
+--           "day": "day", "wday": "day", "dayname": "day", "dayofweekenum": "day",
+--           "weekday": "day group",
+--           "all": "group", "daily": "group", "alldays": "group", "weekend": "group", "everyday": "group", "weekends": "group",
+--           "workdays": "list", "availabledays": "list",
+--           "dayofweek": "list day", "daysofweek": "list day",
+--           "weekdays": "list group",
+--           "workingdays": "week list",
+--           "days": "week list day",
+--           "tz": "zone", "iana": "zone", "timezone": "zone", "timezoneid": "zone", "ianatimezone": "zone",
+--           "timezonename": "zone",
+--           "gmt": "offset", "utc": "offset", "tzid": "offset", "zone": "offset", "offset": "offset", "tzabbr": "offset",
+--           "tzname": "offset", "zoneid": "offset", "tzoffset": "offset", "zonename": "offset", "gmtoffset": "offset",
+--           "utcoffset": "offset", "timezoneabbr": "offset", "timezoneoffset": "offset",
+--           "is24h": "always", "allday": "always", "allhours": "always", "is24hours": "always", "open24hours": "always",
+--           "booked": "booked", "isbooked": "booked",
+--           "skip": "gone", "draft": "gone", "paused": "gone", "deleted": "gone", "expired": "gone", "isdraft": "gone",
+--           "removed": "gone", "skipped": "gone", "archived": "gone", "canceled": "gone", "inactive": "gone",
+--           "ispaused": "gone", "cancelled": "gone", "isdeleted": "gone", "suspended": "gone", "isarchived": "gone",
+--           "iscanceled": "gone", "isinactive": "gone", "iscancelled": "gone", "issuspended": "gone", "isnotavailable": "gone",
+--           "kind": "status", "type": "status", "state": "status", "status": "status",
+--           "seats": "seats", "capacity": "seats",
+--           "isbreak": "switch", "hasbreak": "switch", "haslunch": "switch", "breakenabled": "switch",
+--           "lunchenabled": "switch", "haslunchbreak": "switch",
+--           "date": "date", "dates": "date", "ondate": "date", "todate": "date", "enddate": "date", "expires": "date",
+--           "validto": "date", "fromdate": "date", "expiresat": "date", "startdate": "date", "validfrom": "date",
+--           "expirydate": "date", "validuntil": "date", "effectiveto": "date", "effectiveend": "date", "specificdate": "date",
+--           "validthrough": "date", "effectivedate": "date", "effectivefrom": "date", "effectivestart": "date",
+--           "effectiveuntil": "date", "expirationdate": "date",
+--           "repeat": "recurs", "repeats": "recurs", "frequency": "recurs", "recurring": "recurs", "recurrence": "recurs",
+--           "repeattype": "recurs", "isrecurring": "recurs", "isrepeating": "recurs", "recurrencetype": "recurs",
+--           "biweekly": "fortnight", "isbiweekly": "fortnight",
+--           "daysoff": "exception", "timeoff": "exception", "datesoff": "exception", "holidays": "exception",
+--           "vacation": "exception", "overrides": "exception", "vacations": "exception", "exceptions": "exception",
+--           "customdates": "exception", "specialdays": "exception", "blockeddates": "exception", "notavailable": "exception",
+--           "specialdates": "exception", "blackoutdates": "exception", "dateoverrides": "exception",
+--           "unavailabledates": "exception",
+--           "id": "note", "meta": "note", "name": "note", "note": "note", "label": "note", "notes": "note",
+--           "title": "note", "reason": "note", "source": "note", "comment": "note", "version": "note", "comments": "note",
+--           "location": "note", "metadata": "note", "settings": "note", "createdat": "note", "locations": "note",
+--           "updatedat": "note", "description": "note", "lastupdated": "note"}'::jsonb AS roles,
+--             'timezone|utcoffset|gmtoffset' AS zone_stems,
+--             'break|lunch|pause|siesta' AS break_stems,
+--             -- A second interval, or what changes the first: start2, openMinutes, startPeriod.
+--             '^(?:(?:start|end|open|close|begin|finish|from|to)(?:time|hours?|at)?[0-9]+|(?:start|end|open|close|begin|finish|opening|closing)(?:mins?|minutes?|period|meridiem|ampm))$' AS numbered,
+--             -- Texts under a status key that say: not available.
+--             '{unavailable,closed,off,busy,blocked,block,break,lunch,booked,absent,absence,away,vacation,holiday,leave,timeoff,inactive,
+--               disabled,cancelled,canceled,exception,override,date}'::text[] AS away,
+--             -- White space, and how JSON text writes it.
+--             E' \t\n\r\f\x0b' AS blank,
+--             '(?: |\\[tnrf]|\\u000b)' AS gap,
+--             -- A clock time, and what joins two, in JSON text.
+--             '(?:(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6}0*)?)?|24:00(?::00(?:[.]0+)?)?|(?:0?[1-9]|1[0-2])(?::[0-5][0-9]){0,2}(?: |\\[tnrf]|\\u000b)*[ap](?:m|[.]m[.]?))' AS clock,
+--             '(?:(?: |\\[tnrf]|\\u000b)*[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212](?: |\\[tnrf]|\\u000b)*|(?: |\\[tnrf]|\\u000b)+to(?: |\\[tnrf]|\\u000b)+)' AS dash,
+--             '(?:^|[ {[])"((?:[^"\\]|\\.)*)": (n?)' AS keys_text,
+--             -- What joins the two times of a range; a time and its parts; a time with an offset or a zone behind.
+--             '[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212]|[ \t\n\r\f\v]+to[ \t\n\r\f\v]+' AS joint,
+--             '^([0-9]{1,2})(?::([0-5][0-9])(?::([0-5][0-9])([.][0-9]{1,6}0*)?)?)?(?:[ \t\n\r\f\v]*([ap])(?:m|[.]m[.]?))?$' AS clock_parts,
+--             '^[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?(?:[ \t\n\r\f\v]*[ap](?:m|[.]m[.]?))?[ \t\n\r\f\v]*(?:[-+\u2212][0-9]{1,2}(?::?[0-9]{2})?|[a-z]{1,5}(?:[-+][0-9]+)?)$' AS offset_text,
+--             '[\u0001-\u001f\u007f-\u00a0\u00ad\u0300-\u036f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb]' AS unseen
+--     ) AS v
+-- )
 -- SELECT
 --     verdict.outcome,
 --     verdict.reason,
---     -- What would hide on a screen, or move its cursor, is written as an escape.
---     CASE WHEN verdict.path ~ words.unprintable THEN (
---         SELECT string_agg(
---             CASE WHEN c.letter ~ words.unprintable THEN '\u' || lpad(to_hex(ascii(c.letter)), 4, '0') ELSE c.letter END,
---             '' ORDER BY c.place
---         )
---         FROM regexp_split_to_table(verdict.path, '') WITH ORDINALITY AS c (letter, place)
---     ) ELSE verdict.path END AS path,
---     CASE WHEN char_length(verdict.value) > 80 THEN left(verdict.value, 79) || '…' ELSE verdict.value END AS value,
+--     CASE WHEN verdict.outcome = 'rejected' THEN written.paths[1] END AS path,
+--     CASE WHEN verdict.outcome = 'rejected' AND missing.step IS NULL THEN
+--         CASE WHEN char_length((place.found -> 1)::text) > 80 THEN left((place.found -> 1)::text, 79) || '…' ELSE (place.found -> 1)::text END
+--     END AS value,
 --     verdict.shape,
---     verdict.ignored,
+--     CASE WHEN verdict.outcome = 'converted' THEN written.paths END AS ignored,
 --     CASE WHEN verdict.outcome = 'converted' THEN verdict.days END AS days,
 --     CASE WHEN verdict.outcome = 'converted' THEN verdict.available END AS available,
 --     CASE WHEN verdict.outcome = 'converted' THEN verdict.starts END AS starts,
@@ -390,726 +496,1116 @@ COMMIT;
 -- FROM
 --     -- The one mention of the document: PostgreSQL's Memoize keys on every mention.
 --     (SELECT document AS doc OFFSET 0) AS given
--- CROSS JOIN (
---     SELECT
---         -- English names of days, in lower case.
---         '{"monday": "monday", "mon": "monday", "mo": "monday",
---           "tuesday": "tuesday", "tues": "tuesday", "tue": "tuesday", "tu": "tuesday",
---           "wednesday": "wednesday", "wed": "wednesday", "we": "wednesday",
---           "thursday": "thursday", "thurs": "thursday", "thur": "thursday", "thu": "thursday", "th": "thursday",
---           "friday": "friday", "fri": "friday", "fr": "friday",
---           "saturday": "saturday", "sat": "saturday", "sa": "saturday",
---           "sunday": "sunday", "sun": "sunday", "su": "sunday"}'::jsonb AS day_names,
---         -- What a key is for: its name in lower case, without _, - and spaces. "week" may wrap a week, "slots" may hold
---         -- the hours of a day, "hours" either; "days" lists days beside one interval, or names those of an entry.
---         '{"availability": "week", "availabilities": "week", "schedules": "week", "weeklyschedule": "week",
---           "weekly": "week", "week": "week", "weeklyavailability": "week", "businesshours": "week",
---           "openinghours": "week", "officehours": "week", "operatinghours": "week", "hoursofoperation": "week",
---           "weeklyhours": "week", "regularhours": "week", "rules": "week", "workschedule": "week",
---           "availabletime": "week", "timetable": "week", "availabilityslots": "week", "availabilitywindows": "week",
---           "schedule": "hours", "hours": "hours", "workinghours": "hours", "workhours": "hours", "periods": "hours",
---           "windows": "hours", "entries": "hours", "slots": "hours", "timeslots": "hours", "intervals": "hours",
---           "workingblocks": "slots", "blocks": "slots", "timing": "slots", "timings": "slots",
---           "timeperiods": "slots", "timeranges": "slots", "timerange": "slots", "ranges": "slots", "range": "slots",
---           "times": "slots", "time": "slots", "shifts": "slots", "sessions": "slots",
---           "days": "days", "workingdays": "days", "daysofweek": "days", "dayofweek": "days", "workdays": "days",
---           "availabledays": "days",
---           "day": "day", "dayname": "day", "wday": "day", "dayofweekenum": "day", "weekday": "weekday",
---           "start": "start", "starttime": "start", "from": "start", "opentime": "start", "opens": "start",
---           "opening": "start", "openingtime": "start", "begin": "start", "begintime": "start", "timestart": "start",
---           "starthour": "start", "starts": "start", "startsat": "start", "opensat": "start", "fromtime": "start",
---           "workstart": "start", "availablestarttime": "start", "startlocaltime": "start", "hoursstart": "start",
---           "hourstart": "start", "daystart": "start",
---           "end": "end", "endtime": "end", "to": "end", "close": "end", "closetime": "end", "closes": "end",
---           "closing": "end", "closingtime": "end", "finish": "end", "finishtime": "end", "timeend": "end",
---           "endhour": "end", "ends": "end", "endsat": "end", "closesat": "end", "totime": "end", "workend": "end",
---           "availableendtime": "end", "endlocaltime": "end", "hoursend": "end", "hourend": "end", "dayend": "end",
---           "until": "end",
---           "open": "either",
---           "available": "open", "isavailable": "open", "enabled": "open", "isenabled": "open", "active": "open",
---           "isactive": "open", "isopen": "open", "isselected": "open", "selected": "open", "working": "open",
---           "isworking": "open", "isworkingday": "open",
---           "closed": "closed", "isclosed": "closed", "closedallday": "closed", "unavailable": "closed",
---           "isunavailable": "closed", "dayoff": "closed", "isdayoff": "closed", "off": "closed",
---           "blocked": "closed", "isblocked": "closed", "disabled": "closed", "isdisabled": "closed",
---           "holiday": "closed", "isholiday": "closed",
---           "allday": "always", "is24hours": "always", "open24hours": "always", "is24h": "always",
---           "allhours": "always", "twentyfourhours": "always", "is247": "always", "open247": "always",
---           "booked": "booked", "isbooked": "booked", "seats": "seats", "capacity": "seats",
---           "break": "break", "breaks": "break", "lunch": "break", "lunchbreak": "break", "breaktime": "break",
---           "breaktimes": "break", "breakstart": "break", "breakend": "break", "lunchstart": "break",
---           "lunchend": "break", "breakstarttime": "break", "breakendtime": "break", "lunchstarttime": "break",
---           "lunchendtime": "break", "pause": "break", "pauses": "break", "pausestart": "break", "pauseend": "break",
---           "breakduration": "break", "breakminutes": "break",
---           "hasbreak": "switch", "haslunchbreak": "switch", "haslunch": "switch", "breakenabled": "switch",
---           "lunchenabled": "switch",
---           "timezone": "zone", "tz": "zone", "timezoneid": "zone", "timezonename": "zone", "ianatimezone": "zone",
---           "timezoneoffset": "offset", "utcoffset": "offset", "offset": "offset", "gmtoffset": "offset",
---           "tzoffset": "offset", "timezoneabbr": "offset", "tzabbr": "offset", "timezoneabbreviation": "offset",
---           "date": "date", "specificdate": "date", "startdate": "date", "enddate": "date", "ondate": "date",
---           "dates": "date",
---           "recurring": "recurring", "isrecurring": "recurring", "isrepeating": "recurring", "repeats": "recurring",
---           "frequency": "frequency", "recurrence": "frequency",
---           "status": "status", "state": "status", "type": "status", "kind": "status",
---           "weekdays": "group", "weekend": "group", "weekends": "group", "everyday": "group", "daily": "group",
---           "alldays": "group", "all": "group", "default": "group",
---           "exceptions": "note", "overrides": "note", "dateoverrides": "note", "specialdates": "note",
---           "specialdays": "note", "holidays": "note", "blockeddates": "note", "blackoutdates": "note",
---           "unavailabledates": "note", "datesoff": "note", "daysoff": "note", "vacations": "note",
---           "vacation": "note", "timeoff": "note", "notavailable": "note", "customdates": "note",
---           "note": "note", "notes": "note", "comment": "note", "comments": "note", "description": "note",
---           "reason": "note", "location": "note", "locations": "note", "metadata": "note", "meta": "note",
---           "title": "note", "name": "note", "label": "note", "id": "note", "version": "note", "source": "note",
---           "updatedat": "note", "createdat": "note", "lastupdated": "note"}'::jsonb AS roles,
---         -- Texts under a status key that say: not available.
---         '{"unavailable": 1, "closed": 1, "off": 1, "busy": 1, "blocked": 1, "block": 1, "break": 1, "lunch": 1,
---           "booked": 1, "absent": 1, "absence": 1, "away": 1, "vacation": 1, "holiday": 1, "leave": 1, "timeoff": 1,
---           "time_off": 1, "inactive": 1, "disabled": 1, "cancelled": 1, "canceled": 1, "exception": 1,
---           "override": 1, "date": 1}'::jsonb AS closing_words,
---         -- A JSON text that holds hours somewhere: the name of a start or an end, or a clock time.
---         '"(start|end|open|close|begin|finish|from|to|opens|closes|opening|closing)([_ -]?(time|hour|at))?": |"[0-9]{1,2}:[0-9]{2}|"[0-9]{1,2} ?[ap]\.?m'::text
---             AS hours_pattern,
---         -- Two times and what joins them.
---         '^([0-9:. apm]+?)[ \t]*(?:[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212]|[ \t]to[ \t])[ \t]*([0-9:. apm]+)$'::text AS range_pattern,
---         '[\u0001-\u001f\u007f-\u00a0\u00ad\u0300-\u036f\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff]'::text AS unprintable,
---         E' \t\n\r\f\v'::text AS blank
--- ) AS words
--- -- 1. Where the week is: the document itself, or the one node below wrapper keys, at most two deep, that names days.
+-- CROSS JOIN words
 -- CROSS JOIN LATERAL (
---     SELECT EXISTS (
---         SELECT FROM jsonb_object_keys(CASE WHEN jsonb_typeof(given.doc) = 'object' THEN given.doc END) AS k (key)
---         WHERE words.day_names ? lower(btrim(k.key, words.blank) COLLATE "C")
---             OR words.roles ->> translate(lower(btrim(k.key, words.blank) COLLATE "C"), '_- ', '') = 'days'
---                 AND (jsonb_typeof(given.doc -> k.key) IN ('string', 'number')
---                     OR jsonb_typeof(given.doc -> k.key -> 0) IN ('string', 'number'))
---     ) AS names_days
--- ) AS top
--- CROSS JOIN LATERAL (
---     SELECT
---         count(*) FILTER (WHERE w.names_days) AS weeks,
---         -- Where none names days, an only candidate is entered all the same: what is found there says more than "no week".
---         CASE WHEN bool_or(w.names_days) THEN min(w.key_1) FILTER (WHERE w.names_days)
---             WHEN count(DISTINCT w.key_1) = 1 THEN min(w.key_1) END AS key_1,
---         CASE WHEN bool_or(w.names_days) THEN min(w.i_1) FILTER (WHERE w.names_days)
---             WHEN count(DISTINCT w.key_1) = 1 THEN min(w.i_1) END AS i_1,
---         min(w.key_2) FILTER (WHERE w.names_days) AS key_2,
---         min(w.i_2) FILTER (WHERE w.names_days) AS i_2
---     FROM (
+--     -- 1. The way to the week, one row per level: the document itself, then what wrapper keys hold, at most two deep.
+--     WITH RECURSIVE level AS (
 --         SELECT
---             n.key_1,
---             n.i_1,
---             n.key_2,
---             n.i_2,
---             EXISTS (
---                 SELECT FROM jsonb_object_keys(CASE
---                     WHEN jsonb_typeof(n.node) = 'object' THEN n.node
---                     WHEN jsonb_typeof(n.node -> 0) = 'object' THEN n.node -> 0
---                 END) AS k (key)
---                 WHERE CASE
---                     WHEN jsonb_typeof(n.node) = 'object' THEN words.day_names ? lower(btrim(k.key, words.blank) COLLATE "C")
---                         OR words.roles ->> translate(lower(btrim(k.key, words.blank) COLLATE "C"), '_- ', '') = 'days'
---                             AND (jsonb_typeof(n.node -> k.key) IN ('string', 'number')
---                                 OR jsonb_typeof(n.node -> k.key -> 0) IN ('string', 'number'))
---                     ELSE words.roles ->> translate(lower(btrim(k.key, words.blank) COLLATE "C"), '_- ', '') IN ('day', 'days', 'weekday')
---                 END
---             ) AS names_days
---         FROM jsonb_each(
---             CASE WHEN jsonb_typeof(given.doc) = 'object' AND NOT top.names_days THEN given.doc END
---         ) WITH ORDINALITY AS outer_key (key, value, i)
+--             0 AS depth,
+--             given.doc AS next,
+--             ''::text COLLATE "C" AS next_at,
+--             '[]'::jsonb AS next_way,
+--             ''::text AS next_place,
+--             ''::text COLLATE "C" AS at,
+--             '[]'::jsonb AS way,
+--             ''::text AS place,
+--             NULL::jsonb AS node,
+--             NULL::text AS form,
+--             NULL::bigint AS taken,
+--             NULL::bigint AS wrapper,
+--             false AS given,
+--             false AS timed,
+--             false AS break_off,
+--             NULL::bigint[] AS ords,
+--             NULL::text[] AS keys,
+--             NULL::text[] COLLATE "C" AS roles,
+--             NULL::text[] COLLATE "C" AS days,
+--             NULL::boolean[] AS lists,
+--             NULL::jsonb[] AS members
+--         UNION ALL
+--         SELECT
+--             l.depth + 1,
+--             CASE WHEN f.form = 'wrapper' THEN l.next -> k.wrapper_key END,
+--             l.next_at || lpad(k.wrapper::text, 9, '0'),
+--             l.next_way || to_jsonb(k.wrapper_key),
+--             l.next_place || E'\x1f' || k.wrapper_key,
+--             l.next_at,
+--             l.next_way,
+--             l.next_place,
+--             l.next,
+--             f.form,
+--             CASE f.form WHEN 'wrapper' THEN k.wrapper WHEN 'days and an interval' THEN k.list END,
+--             k.wrapper,
+--             f.form = 'weekday' AND k.given OR f.form = 'days and an interval' AND k.members[array_position(k.ords, k.list)] <> '[]',
+--             k.timed,
+--             k.break_off,
+--             k.ords,
+--             k.keys,
+--             k.roles,
+--             k.days,
+--             k.lists,
+--             k.members
+--         FROM level AS l
 --         CROSS JOIN LATERAL (
---             SELECT outer_key.key, outer_key.i, NULL::text, NULL::bigint, outer_key.value
---             UNION ALL
---             SELECT outer_key.key, outer_key.i, inner_key.key, inner_key.i, inner_key.value
---             FROM jsonb_each(
---                 CASE WHEN jsonb_typeof(outer_key.value) = 'object' THEN outer_key.value END
---             ) WITH ORDINALITY AS inner_key (key, value, i)
---             WHERE words.roles ->> translate(lower(btrim(inner_key.key, words.blank) COLLATE "C"), '_- ', '') IN ('week', 'hours', 'days')
---                 AND NOT EXISTS (
---                     SELECT FROM jsonb_object_keys(CASE WHEN jsonb_typeof(outer_key.value) = 'object' THEN outer_key.value END) AS k (key)
---                     WHERE words.day_names ? lower(btrim(k.key, words.blank) COLLATE "C")
---                         OR words.roles ->> translate(lower(btrim(k.key, words.blank) COLLATE "C"), '_- ', '') = 'days'
---                             AND (jsonb_typeof(outer_key.value -> k.key) IN ('string', 'number')
---                                 OR jsonb_typeof(outer_key.value -> k.key -> 0) IN ('string', 'number'))
---                 )
---         ) AS n (key_1, i_1, key_2, i_2, node)
---         WHERE words.roles ->> translate(lower(btrim(outer_key.key, words.blank) COLLATE "C"), '_- ', '') IN ('week', 'hours', 'days')
---             AND (jsonb_typeof(n.node) = 'object' AND n.node <> '{}' OR jsonb_typeof(n.node -> 0) = 'object')
---     ) AS w
--- ) AS way
--- -- 2. Its parts: what stands beside the days, and the days; each is read for itself, and then seen beside the others.
--- CROSS JOIN LATERAL (
---     SELECT
---         CASE
---             WHEN given.doc IS NULL OR given.doc IN ('null', '{}', '[]', '""') THEN 'empty'
---             WHEN count(*) FILTER (WHERE p.finding IS NOT NULL) = 0 AND count(p.day) > 0 THEN 'converted'
---             ELSE 'rejected'
---         END AS outcome,
---         (array_agg(p.finding ORDER BY p.finding -> 0) FILTER (WHERE p.finding IS NOT NULL))[1] AS finding,
---         coalesce(min(p.form) FILTER (WHERE p.day IS NOT NULL), jsonb_typeof(given.doc))
---             || coalesce(': ' || string_agg(DISTINCT p.shape, ', ') FILTER (WHERE p.day IS NOT NULL), '') AS shape,
---         (SELECT array_agg(DISTINCT i.path ORDER BY i.path) FROM jsonb_array_elements_text(jsonb_path_query_array(jsonb_agg(p.ignored) FILTER (WHERE p.ignored IS NOT NULL), '$[*][*]')) AS i (path)) AS ignored,
---         array_agg(p.day ORDER BY p.pos) FILTER (WHERE p.day IS NOT NULL) AS days,
---         array_agg(p.kind <> 'closed' ORDER BY p.pos) FILTER (WHERE p.day IS NOT NULL) AS available,
---         array_agg(CASE p.kind WHEN 'true' THEN p.interval_start WHEN 'open' THEN p.start_time END ORDER BY p.pos) FILTER (WHERE p.day IS NOT NULL) AS starts,
---         array_agg(CASE p.kind WHEN 'true' THEN p.interval_end WHEN 'open' THEN p.end_time END ORDER BY p.pos) FILTER (WHERE p.day IS NOT NULL) AS ends,
---         array_agg(coalesce(p.zone, p.outer_zone, settings ->> 'default_timezone') ORDER BY p.pos) FILTER (WHERE p.day IS NOT NULL) AS zones,
---         array_agg(p.place ORDER BY p.pos) FILTER (WHERE p.day IS NOT NULL) AS places
---     FROM (
---         SELECT
---             q.*,
---             CASE
---                 WHEN q.own_finding IS NOT NULL THEN q.own_finding
---                 -- The same day twice.
---                 WHEN q.day IS NOT NULL AND q.nth > 1 THEN jsonb_build_array(to_jsonb(q.pos || '{0,0}'::bigint[]), q.path, q.value,
---                     CASE WHEN q.part = 'entry' AND q.kind = 'open' THEN 'several_slots' ELSE 'duplicate_day' END)
---                 WHEN q.day IS NOT NULL AND q.kind = 'true' AND q.interval_start IS NULL THEN jsonb_build_array(to_jsonb(q.pos || '{0,0}'::bigint[]), q.path, q.value, 'no_times')
---                 WHEN q.day IS NOT NULL AND q.zone <> q.outer_zone THEN jsonb_build_array(to_jsonb(q.pos || '{0,0}'::bigint[]), q.path, q.value, 'contradiction')
---                 WHEN q.compact IS NOT NULL AND NOT q.pads THEN q.compact
---                 WHEN q.part = 'interval' AND q.kind = 'open' AND q.open_days > 0 THEN jsonb_build_array(to_jsonb(q.pos || '{0,0}'::bigint[]), q.path, q.value, 'contradiction')
---                 WHEN q.part = 'key' AND q.closes AND q.any_open THEN jsonb_build_array(to_jsonb(q.pos || '{0,0}'::bigint[]), q.path, q.value, 'contradiction')
---                 WHEN q.part = 'key' AND q.zone <> q.outer_zone THEN jsonb_build_array(to_jsonb(q.pos || '{0,0}'::bigint[]), q.path, q.value, 'contradiction')
---                 WHEN q.part = 'key' AND q.role = 'other' AND (
---                     jsonb_typeof(q.value) = 'string' AND q.value <> '""' AND q.text_days
---                     OR q.value = 'true' AND q.flag_days
---                 ) THEN jsonb_build_array(to_jsonb(q.pos || '{0,0}'::bigint[]), q.path, q.value, 'unknown_day')
---             END AS finding
---         FROM (
 --             SELECT
---                 part.part,
---                 part.pos,
---                 part.value,
---                 part.role,
---                 part.form,
---                 part.place,
---                 part.path,
---                 day.day,
---                 r.kind,
---                 r.shape,
---                 r.start_time,
---                 r.end_time,
---                 coalesce(r.zone, part.zone) AS zone,
---                 part.closes,
---                 -- Places and paths found below a part are completed by its own.
---                 CASE
---                     WHEN part.part = 'interval' AND r.finding ->> 3 = 'no_times' THEN NULL
---                     WHEN r.finding IS NOT NULL THEN jsonb_build_array(to_jsonb(part.pos) || (r.finding -> 0), part.path || (r.finding ->> 1), r.finding -> 2, r.finding -> 3)
---                     WHEN part.part = 'entry' AND r.absence IS NOT NULL
---                         THEN jsonb_build_array(to_jsonb(part.pos) || (r.absence -> 0), part.path || (r.absence ->> 1), r.absence -> 2, r.absence -> 3)
---                     WHEN part.reason IS NOT NULL THEN jsonb_build_array(to_jsonb(part.pos || '{0,0}'::bigint[]), part.path, part.value, part.reason)
---                     WHEN part.part = 'entry' AND day.day IS NULL THEN jsonb_build_array(to_jsonb(part.pos || '{0,0}'::bigint[]), part.path, part.value, CASE
---                         WHEN jsonb_typeof(part.value) = 'string' AND words.day_names ? lower(btrim(part.value #>> '{}', words.blank) COLLATE "C") THEN 'days_without_times'
---                         WHEN jsonb_typeof(part.value) = 'string' THEN 'text'
---                         ELSE 'no_day'
---                     END)
---                     WHEN part.part = 'day' AND r.days <> ARRAY[part.day] THEN jsonb_build_array(to_jsonb(part.pos || '{0,0}'::bigint[]), part.path, part.value, 'contradiction')
---                 END AS own_finding,
---                 CASE WHEN r.compact IS NOT NULL THEN jsonb_build_array(to_jsonb(part.pos) || (r.compact -> 0), part.path || (r.compact ->> 1), r.compact -> 2, r.compact -> 3) END AS compact,
---                 CASE
---                     WHEN part.part = 'key' AND part.role IN ('note', 'other', 'week', 'hours', 'slots', 'day', 'seats', 'booked', 'date') AND part.reason IS NULL THEN jsonb_build_array(part.path)
---                     WHEN r.ignored IS NOT NULL THEN (SELECT jsonb_agg(regexp_replace(part.path, '\[[0-9]+\]', '[*]') || i.path) FROM unnest(r.ignored) AS i (path))
---                 END AS ignored,
---                 row_number() OVER (PARTITION BY day.day ORDER BY part.pos) AS nth,
---                 min(r.start_time) FILTER (WHERE part.part = 'interval') OVER () AS interval_start,
---                 min(r.end_time) FILTER (WHERE part.part = 'interval') OVER () AS interval_end,
---                 min(part.zone) FILTER (WHERE part.part = 'key') OVER () AS outer_zone,
---                 bool_or(r.pads_hours) OVER () AS pads,
---                 count(*) FILTER (WHERE day.day IS NOT NULL AND r.kind = 'open') OVER () AS open_days,
---                 bool_or(day.day IS NOT NULL AND r.kind IN ('open', 'true')) OVER () AS any_open,
---                 bool_or(part.part = 'day' AND jsonb_typeof(part.value) = 'string') OVER () AS text_days,
---                 bool_or(part.part = 'day' AND jsonb_typeof(part.value) = 'boolean') OVER () AS flag_days
+--                 coalesce(bool_or(m.day IS NOT NULL), false) AS names_days,
+--                 coalesce(bool_or(m.day IS NOT NULL AND m.value = 'true'), false) AS given,
+--                 coalesce(bool_or(m.role IN ('start', 'end', 'slots', 'week slots')), false) AS timed,
+--                 coalesce(bool_or(m.switches_off), false) AS break_off,
+--                 min(m.i) FILTER (WHERE m.is_list) AS list,
+--                 count(*) FILTER (WHERE m.wraps) AS wrappers,
+--                 min(m.i) FILTER (WHERE m.wraps) AS wrapper,
+--                 min(m.key) FILTER (WHERE m.wraps) AS wrapper_key,
+--                 array_agg(m.i) AS ords,
+--                 array_agg(m.key) AS keys,
+--                 array_agg(m.role) AS roles,
+--                 array_agg(m.day) AS days,
+--                 array_agg(m.is_list) AS lists,
+--                 array_agg(m.value) AS members
 --             FROM (
 --                 SELECT
---                     k.part,
---                     k.pos,
---                     k.key,
---                     k.value,
---                     k.role,
---                     k.day,
---                     k.place,
---                     k.base || k.below AS path,
---                     CASE WHEN k.part IN ('day', 'entry', 'interval') THEN k.value END AS hours,
---                     CASE WHEN k.part = 'key' AND k.role = 'zone' AND jsonb_typeof(k.value) = 'string' THEN (
---                         SELECT z.name FROM (SELECT btrim(k.value #>> '{}', words.blank)) AS z (name)
---                         WHERE (SELECT jsonb_object_agg(known.name, 1) FROM provider_availability_zones AS known) ? z.name
---                     ) END AS zone,
---                     CASE WHEN k.part <> 'key' THEN false
---                         WHEN k.role = 'open' OR k.role = 'either' THEN lower(btrim(k.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no', '0')
---                         WHEN k.role = 'closed' THEN lower(btrim(k.value #>> '{}', words.blank) COLLATE "C") IN ('true', 'yes', '1')
---                         WHEN k.role = 'status' THEN words.closing_words ? lower(btrim(k.value #>> '{}', words.blank) COLLATE "C")
---                         ELSE false
---                     END AS closes,
---                     CASE WHEN k.part = 'key' THEN CASE k.role
---                         WHEN 'zone' THEN CASE WHEN k.value <> 'null' AND NOT (
---                             jsonb_typeof(k.value) = 'string'
---                             AND (SELECT jsonb_object_agg(known.name, 1) FROM provider_availability_zones AS known) ? btrim(k.value #>> '{}', words.blank)
---                         ) THEN 'zone_unknown' END
---                         WHEN 'offset' THEN CASE WHEN k.value <> 'null' THEN 'zone_offset' END
---                         WHEN 'open' THEN CASE WHEN jsonb_typeof(k.value) IN ('null', 'object', 'array') OR lower(btrim(k.value #>> '{}', words.blank) COLLATE "C") NOT IN ('true', 'yes', '1', 'false', 'no', '0') THEN 'unreadable_flag' END
---                         WHEN 'either' THEN CASE WHEN jsonb_typeof(k.value) IN ('null', 'object', 'array') OR lower(btrim(k.value #>> '{}', words.blank) COLLATE "C") NOT IN ('true', 'yes', '1', 'false', 'no', '0') THEN 'unreadable_flag' END
---                         WHEN 'closed' THEN CASE WHEN jsonb_typeof(k.value) IN ('null', 'object', 'array') OR lower(btrim(k.value #>> '{}', words.blank) COLLATE "C") NOT IN ('true', 'yes', '1', 'false', 'no', '0') THEN 'unreadable_flag' END
---                         WHEN 'always' THEN CASE WHEN k.value NOT IN ('null', 'false') THEN 'all_day' END
---                         WHEN 'recurring' THEN CASE WHEN k.value = 'false' THEN 'not_weekly' END
---                         WHEN 'frequency' THEN CASE WHEN k.value <> 'null' AND lower(btrim(k.value #>> '{}', words.blank) COLLATE "C") <> 'weekly' THEN 'not_weekly' END
---                         WHEN 'switch' THEN CASE WHEN k.value NOT IN ('null', 'false') THEN 'break' END
---                         WHEN 'break' THEN CASE WHEN k.value NOT IN ('null', 'false', '[]', '{}', '""', '0') THEN 'break' END
---                         WHEN 'group' THEN CASE WHEN k.value <> 'null' THEN 'day_group' END
---                         WHEN 'weekday' THEN CASE WHEN k.value <> 'null' THEN 'day_group' END
---                         WHEN 'note' THEN NULL
---                         ELSE CASE
---                             WHEN k.value IN ('null', '[]', '{}', '""') THEN NULL
---                             WHEN k.role = 'rival' THEN 'ambiguous_week'
---                             WHEN k.key ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN 'date'
---                             WHEN k.key ~ '^[0-9]+$' THEN 'day_number'
---                             WHEN EXISTS (
---                                 SELECT FROM regexp_split_to_table(lower(btrim(k.key, words.blank) COLLATE "C"), '[ \t]*(?:[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212]|[,/&]|[ \t]to[ \t]|[ \t]and[ \t])[ \t]*') AS piece (name)
---                                 HAVING count(*) > 1 AND count(*) = count(words.day_names ->> piece.name)
---                             ) THEN 'day_group'
---                             WHEN jsonb_typeof(k.value) IN ('object', 'array') AND k.value::text ~* words.hours_pattern
---                                 OR jsonb_typeof(k.value) = 'string' AND (
---                                     k.value #>> '{}' ~* words.range_pattern
---                                     OR lower(btrim(k.value #>> '{}', words.blank) COLLATE "C") ~ '^([0-9]{1,2}(:[0-9]{2}){1,2} ?([ap][.]?m[.]?)?|[0-9]{1,2} ?[ap][.]?m[.]?|closed|off)$'
---                                 ) THEN 'unknown_day'
+--                     r.i,
+--                     r.key,
+--                     r.value,
+--                     r.day,
+--                     CASE r.role
+--                         -- "open" and "close" hold a flag in some documents and a time in others.
+--                         WHEN 'either' THEN CASE
+--                             WHEN jsonb_typeof(r.value) = 'boolean'
+--                                 OR jsonb_typeof(r.value) = 'string'
+--                                 AND lower(btrim(r.value #>> '{}', words.blank) COLLATE "C") IN ('true', 'yes', 'false', 'no') THEN 'available'
+--                             ELSE 'start'
 --                         END
---                     END END AS reason,
---                     k.form
+--                         WHEN 'close' THEN CASE jsonb_typeof(r.value) WHEN 'boolean' THEN 'unclear' ELSE 'end' END
+--                         ELSE r.role
+--                     END AS role,
+--                     r.role LIKE 'week%' AND jsonb_typeof(r.value) IN ('object', 'array') AND r.value NOT IN ('{}', '[]') AS wraps,
+--                     CASE WHEN r.role LIKE '%list%' THEN CASE jsonb_typeof(r.value)
+--                         WHEN 'array' THEN (r.value <> '[]' OR r.role <> 'list group') AND NOT EXISTS (
+--                             SELECT FROM jsonb_array_elements(r.value) AS e (value)
+--                             WHERE CASE
+--                                 WHEN r.role <> 'list group' THEN jsonb_typeof(e.value) IN ('object', 'array')
+--                                 WHEN jsonb_typeof(e.value) <> 'string' THEN true
+--                                 ELSE NOT words.days ? lower(btrim(e.value #>> '{}', words.blank) COLLATE "C")
+--                             END
+--                         )
+--                         WHEN 'string' THEN r.role <> 'list group'
+--                         WHEN 'number' THEN r.role <> 'list group'
+--                     END END AS is_list,
+--                     r.role = 'switch' AND (
+--                         r.value IN ('false', '0')
+--                         OR jsonb_typeof(r.value) = 'string' AND lower(btrim(r.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no')
+--                     ) AS switches_off
 --                 FROM (
 --                     SELECT
---                         CASE WHEN e.part = 'key' AND words.day_names ? lower(btrim(e.key, words.blank) COLLATE "C") AND level.is_last THEN 'day' ELSE e.part END AS part,
---                         (level.pos || e.i || '{0,0}'::bigint[])[1:3] AS pos,
+--                         e.i,
 --                         e.key,
 --                         e.value,
---                         CASE WHEN e.part = 'key' THEN coalesce(words.roles ->> translate(lower(btrim(e.key, words.blank) COLLATE "C"), '_- ', ''), 'other') END AS role,
---                         CASE WHEN e.part = 'key' AND level.is_last THEN words.day_names ->> lower(btrim(e.key, words.blank) COLLATE "C") END AS day,
---                         CASE WHEN level.is_last AND e.part <> 'interval' AND NOT level.lists_days THEN level.place || E'\x1f' || coalesce(e.key, (e.i - 1)::text) END AS place,
---                         level.path AS base,
---                         CASE
---                             WHEN e.part = 'entry' AND level.lists_days THEN ''
---                             WHEN e.part = 'entry' THEN '[' || (e.i - 1) || ']'
---                             ELSE CASE WHEN e.key ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.' || e.key ELSE '[''' || replace(replace(left(e.key, 80), '\', '\\'), '''', '\''') || ''']' END
---                         END AS below,
---                         CASE WHEN e.part = 'entry' AND level.lists_days THEN 'days and an interval' WHEN e.part = 'entry' THEN 'list' ELSE 'weekday' END
---                             || CASE WHEN way.key_1 IS NOT NULL THEN ' in a wrapper' ELSE '' END AS form
---                     FROM (
---                         SELECT l.*,
---                             l.is_last AND jsonb_typeof(l.node) = 'object' AND NOT EXISTS (
---                                 SELECT FROM jsonb_object_keys(CASE WHEN jsonb_typeof(l.node) = 'object' THEN l.node END) AS k (key)
---                                 WHERE words.day_names ? lower(btrim(k.key, words.blank) COLLATE "C")
---                             ) AND EXISTS (
---                                 SELECT FROM jsonb_object_keys(CASE WHEN jsonb_typeof(l.node) = 'object' THEN l.node END) AS k (key)
---                                 WHERE words.day_names ? lower(btrim(k.key, words.blank) COLLATE "C")
---                                 OR words.roles ->> translate(lower(btrim(k.key, words.blank) COLLATE "C"), '_- ', '') = 'days'
---                                     AND (jsonb_typeof(l.node -> k.key) IN ('string', 'number')
---                                         OR jsonb_typeof(l.node -> k.key -> 0) IN ('string', 'number'))
---                             ) AS lists_days
---                         FROM (VALUES
---                             (given.doc, NULL::text, '{}'::bigint[], '$', '', way.key_1 IS NULL),
---                             (given.doc -> way.key_1, way.key_1, ARRAY[way.i_1], '$' || CASE WHEN way.key_1 ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.' || way.key_1 ELSE '[''' || replace(replace(left(way.key_1, 80), '\', '\\'), '''', '\''') || ''']' END, E'\x1f' || way.key_1, way.key_2 IS NULL),
---                             (given.doc -> way.key_1 -> way.key_2, way.key_2, ARRAY[way.i_1, way.i_2], '$' || CASE WHEN way.key_1 ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.' || way.key_1 ELSE '[''' || replace(replace(left(way.key_1, 80), '\', '\\'), '''', '\''') || ''']' END || CASE WHEN way.key_2 ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.' || way.key_2 ELSE '[''' || replace(replace(left(way.key_2, 80), '\', '\\'), '''', '\''') || ''']' END, E'\x1f' || way.key_1 || E'\x1f' || way.key_2, true)
---                         ) AS l (node, key, pos, path, place, is_last)
---                         WHERE l.node IS NOT NULL
---                     ) AS level
+--                         words.days ->> lower(btrim(e.key, words.blank) COLLATE "C") AS day,
+--                         coalesce(words.roles ->> n.name, CASE
+--                             WHEN n.name ~ words.zone_stems THEN 'offset'
+--                             WHEN n.name ~ words.break_stems THEN 'break'
+--                             ELSE 'other'
+--                         END) AS role
+--                     FROM jsonb_each(CASE jsonb_typeof(l.next) WHEN 'object' THEN l.next END) WITH ORDINALITY AS e (key, value, i)
 --                     CROSS JOIN LATERAL (
---                         SELECT 'key', each.key, each.value, each.i
---                         FROM jsonb_each(CASE WHEN jsonb_typeof(level.node) = 'object' AND NOT level.lists_days THEN level.node END) WITH ORDINALITY AS each (key, value, i)
---                         WHERE level.is_last OR each.key <> CASE cardinality(level.pos) WHEN 0 THEN way.key_1 ELSE way.key_2 END
---                         UNION ALL
---                         SELECT 'entry', NULL, element.value, element.i
---                         FROM jsonb_array_elements(CASE WHEN jsonb_typeof(level.node) = 'array' AND level.is_last THEN level.node END) WITH ORDINALITY AS element (value, i)
---                         UNION ALL
---                         SELECT 'entry', NULL, level.node, 0
---                         WHERE level.lists_days
---                         UNION ALL
---                         -- One interval for the days that say no more than true.
---                         SELECT 'interval', min(each.key), jsonb_object_agg(each.key, each.value), min(each.i)
---                         FROM jsonb_each(CASE WHEN level.is_last AND jsonb_typeof(level.node) = 'object' AND NOT level.lists_days THEN level.node END) WITH ORDINALITY AS each (key, value, i)
---                         WHERE words.roles ->> translate(lower(btrim(each.key, words.blank) COLLATE "C"), '_- ', '') IN ('start', 'end', 'hours', 'slots')
---                             OR words.roles ->> translate(lower(btrim(each.key, words.blank) COLLATE "C"), '_- ', '') = 'either' AND jsonb_typeof(each.value) = 'string'
---                                 AND lower(btrim(each.value #>> '{}', words.blank) COLLATE "C") NOT IN ('true', 'yes', 'false', 'no')
---                         HAVING count(*) > 0
---                     ) AS e (part, key, value, i)
---                 ) AS k
---                 WHERE k.part <> 'key' OR k.role NOT IN ('start', 'end')
---             ) AS part
---     -- 3. One part read for itself. Its only reference to the outside is part.hours: equal hours are read once.
---     LEFT JOIN LATERAL (
---         SELECT
---             CASE
---                 WHEN c.finding IS NOT NULL THEN NULL
---                 WHEN h.bare IN ('closed', 'true') THEN h.bare
---                 WHEN f.closing IS NOT NULL THEN 'closed'
---                 WHEN f.timed THEN 'open'
---                 ELSE 'closed'
---             END AS kind,
---             f.days,
---             CASE WHEN f.closing IS NULL THEN f.start_time END AS start_time,
---             CASE WHEN f.closing IS NULL THEN f.end_time END AS end_time,
---             f.zone,
---             h.shape,
---             f.ignored,
---             -- A finding is [place among the keys, path below the part, value, reason].
---             c.finding,
---             CASE WHEN f.timed THEN f.closing || '"absence"' END AS absence,
---             CASE WHEN f.closing IS NULL THEN f.compact || '"ambiguous_time"' END AS compact,
---             f.closing IS NULL AND f.pads_hours AS pads_hours
---         FROM (SELECT part.hours AS v OFFSET 0) AS given_hours
---         CROSS JOIN LATERAL (
---             SELECT
---                 jsonb_typeof(given_hours.v) = 'array' AS listed,
---                 CASE
---                     WHEN jsonb_typeof(given_hours.v) <> 'array' THEN given_hours.v
---                     WHEN jsonb_array_length(given_hours.v) = 1 THEN given_hours.v -> 0
---                 END AS x
---             OFFSET 0
---         ) AS one
---         CROSS JOIN LATERAL (
---             SELECT
---                 CASE
---                     WHEN given_hours.v IN ('null', 'false', '[]') THEN 'closed'
---                     WHEN given_hours.v = 'true' THEN 'true'
---                     WHEN jsonb_typeof(one.x) = 'string' AND lower(btrim(one.x #>> '{}', words.blank) COLLATE "C") IN ('closed', 'off') THEN 'closed'
---                     WHEN jsonb_typeof(given_hours.v) = 'number' THEN 'bare_number'
---                     WHEN one.x = '{}' THEN 'no_times'
---                     WHEN jsonb_typeof(one.x) = 'string' AND btrim(one.x #>> '{}', words.blank) = '' THEN 'empty_value'
---                     WHEN one.x IS NULL THEN CASE
---                         WHEN EXISTS (
---                             SELECT FROM jsonb_array_elements(given_hours.v) AS slot (value)
---                             WHERE jsonb_typeof(slot.value) NOT IN ('string', 'number') OR slot.value #>> '{}' ~* words.range_pattern
---                         ) THEN 'several_slots'
---                         WHEN jsonb_array_length(given_hours.v) = 2 THEN 'pair_or_starts'
---                         ELSE 'slot_starts'
---                     END
---                     WHEN jsonb_typeof(one.x) = 'number' THEN 'slot_starts'
---                     WHEN jsonb_typeof(one.x) NOT IN ('object', 'string') THEN 'not_a_range'
---                 END AS bare,
---                 CASE jsonb_typeof(given_hours.v)
---                     WHEN 'object' THEN 'object'
---                     WHEN 'string' THEN 'text'
---                     WHEN 'boolean' THEN 'flag'
---                     WHEN 'array' THEN CASE jsonb_typeof(one.x) WHEN 'string' THEN 'list of texts' ELSE 'list of objects' END
---                 END AS shape
---             OFFSET 0
---         ) AS h
---         CROSS JOIN LATERAL (
---             SELECT
---                 min(t.time) FILTER (WHERE t.side = 'start') AS start_time,
---                 min(t.time) FILTER (WHERE t.side = 'end') AS end_time,
---                 coalesce(bool_or(t.side IS NOT NULL), false) AS timed,
---                 (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos) FILTER (WHERE t.side = 'start'))[1] AS first_start,
---                 (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos) FILTER (WHERE t.side = 'end'))[1] AS first_end,
---                 coalesce(
---                     (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos) FILTER (WHERE t.role = 'end' AND t.side IS NULL))[1],
---                     (array_agg(jsonb_build_array(t.pos, replace(replace(replace(replace(replace(replace(t.found ->> 0, 'start', 'end'), 'Start', 'End'), 'open', 'close'), 'Open', 'Close'), 'from', 'to'), 'begin', 'finish'), NULL::text) ORDER BY t.pos) FILTER (WHERE t.side = 'start'))[1]
---                 ) || '"missing_end"' AS missing_end,
---                 coalesce(
---                     (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos) FILTER (WHERE t.role = 'start' AND t.side IS NULL))[1],
---                     (array_agg(jsonb_build_array(t.pos, replace(replace(replace(replace(replace(replace(t.found ->> 0, 'end', 'start'), 'End', 'Start'), 'close', 'open'), 'Close', 'Open'), '.to', '.from'), 'finish', 'begin'), NULL::text) ORDER BY t.pos) FILTER (WHERE t.side = 'end'))[1]
---                 ) || '"missing_start"' AS missing_start,
---                 -- The second of two that differ.
---                 CASE WHEN min(t.time) FILTER (WHERE t.side = 'start') <> max(t.time) FILTER (WHERE t.side = 'start')
---                     THEN (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos DESC) FILTER (WHERE t.side = 'start'))[1] || '"contradiction"' END AS starts_differ,
---                 CASE WHEN min(t.time) FILTER (WHERE t.side = 'end') <> max(t.time) FILTER (WHERE t.side = 'end')
---                     THEN (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos DESC) FILTER (WHERE t.side = 'end'))[1] || '"contradiction"' END AS ends_differ,
---                 CASE WHEN min(t.days) <> max(t.days) THEN (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos DESC) FILTER (WHERE t.days IS NOT NULL))[1] || '"contradiction"' END AS days_differ,
---                 CASE WHEN min(t.zone) <> max(t.zone) THEN (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos DESC) FILTER (WHERE t.zone IS NOT NULL))[1] || '"contradiction"' END AS zones_differ,
---                 CASE WHEN bool_or(t.clock = '12') AND bool_or(t.clock = '24?')
---                     THEN (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos DESC) FILTER (WHERE t.side IS NOT NULL))[1] || '"mixed_clock"' END AS mixed,
---                 (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos) FILTER (WHERE t.clock = 'HHMM'))[1] AS compact,
---                 coalesce(bool_or(t.clock = '0HMM'), false) AS pads_hours,
---                 (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos) FILTER (WHERE t.closes))[1] AS closing,
---                 (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos) FILTER (WHERE t.closes AND t.listed))[1] AS listed_closing,
---                 (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos) FILTER (WHERE t.opens))[1] AS opening,
---                 (array_agg(jsonb_build_array(t.pos) || t.found || to_jsonb(t.reason) ORDER BY t.pos) FILTER (WHERE t.hard AND t.reason IS NOT NULL))[1] AS hard,
---                 (array_agg(jsonb_build_array(t.pos) || t.found || to_jsonb(t.reason) ORDER BY t.pos) FILTER (WHERE NOT t.hard AND t.reason <> 'break'))[1] AS soft,
---                 (array_agg(jsonb_build_array(t.pos) || t.found || to_jsonb(t.reason) ORDER BY t.pos) FILTER (WHERE t.reason = 'break'))[1] AS break,
---                 coalesce(bool_or(t.break_off), false) AS break_off,
---                 (array_agg(jsonb_build_array(t.pos) || t.found ORDER BY t.pos) FILTER (WHERE t.empty_slots))[1] AS empty_slots,
---                 string_to_array(min(t.days), ' ') AS days,
---                 min(t.zone) AS zone,
---                 array_agg(t.found ->> 0) FILTER (WHERE t.ignored) AS ignored
---             FROM (
---                     SELECT
---                         leaf.role,
---                         leaf.pos,
---                         at.found,
---                         clock.side,
---                         clock.time,
---                         clock.clock,
---                         -- A time that is not there is no fact: NULL and empty texts say nothing.
---                         CASE
---                             WHEN leaf.role IN ('open', 'closed') THEN CASE WHEN leaf.is_on IS NULL THEN 'unreadable_flag' END
---                             WHEN leaf.role = 'zone' THEN CASE
---                                 WHEN jsonb_typeof(leaf.value) = 'null' OR leaf.zone IS NOT NULL THEN NULL
---                                 ELSE 'zone_unknown'
---                             END
---                             WHEN leaf.role = 'offset' THEN CASE WHEN leaf.value <> 'null' THEN 'zone_offset' END
---                             WHEN leaf.role = 'date' THEN CASE WHEN leaf.value NOT IN ('null', '""', '[]') THEN 'date' END
---                             WHEN leaf.role = 'recurring' THEN CASE WHEN leaf.is_on IS FALSE THEN 'not_weekly' END
---                             WHEN leaf.role = 'frequency' THEN CASE
---                                 WHEN jsonb_typeof(leaf.value) <> 'null' AND lower(btrim(leaf.value #>> '{}', words.blank) COLLATE "C") <> 'weekly' THEN 'not_weekly'
---                             END
---                             WHEN leaf.role = 'day' THEN leaf.day_reason
---                             WHEN leaf.role = 'status' THEN CASE WHEN words.closing_words ? lower(btrim(leaf.value #>> '{}', words.blank) COLLATE "C") THEN 'contradiction' END
---                             WHEN leaf.role = 'always' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN 'all_day' END
---                             WHEN leaf.role = 'booked' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN 'booked' END
---                             WHEN leaf.role = 'seats' THEN CASE WHEN jsonb_typeof(leaf.value) <> 'number' AND leaf.value <> 'null' OR leaf.value <= '0' AND jsonb_typeof(leaf.value) = 'number' THEN 'contradiction' END
---                             WHEN leaf.role = 'switch' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN 'break' END
---                             WHEN leaf.role = 'break' THEN CASE
---                                 WHEN leaf.value IN ('null', 'false', '[]', '{}', '""', '0') THEN NULL
---                                 WHEN jsonb_typeof(leaf.value) = 'object' AND EXISTS (
---                                     SELECT FROM jsonb_each(leaf.value) AS inside (key, value)
---                                     WHERE words.roles ->> translate(lower(btrim(inside.key, words.blank) COLLATE "C"), '_- ', '') = 'open'
---                                         AND (inside.value IN ('false', '0') OR lower(btrim(inside.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no'))
---                                 ) THEN NULL
---                                 ELSE 'break'
---                             END
---                             WHEN leaf.role = 'slots' THEN CASE
---                                 WHEN leaf.value IN ('null', '[]', '""') THEN NULL
---                                 WHEN jsonb_typeof(leaf.value) = 'number' THEN 'bare_number'
---                                 WHEN jsonb_typeof(leaf.value) = 'array' AND jsonb_array_length(leaf.value) > 1 THEN CASE
---                                     WHEN EXISTS (
---                                         SELECT FROM jsonb_array_elements(leaf.value) AS slot (value)
---                                         WHERE jsonb_typeof(slot.value) NOT IN ('string', 'number')
---                                             OR slot.value #>> '{}' ~* words.range_pattern
---                                     ) THEN 'several_slots'
---                                     WHEN jsonb_array_length(leaf.value) = 2 THEN 'pair_or_starts'
---                                     ELSE 'slot_starts'
---                                 END
---                                 ELSE 'not_a_range'
---                             END
---                             WHEN leaf.role IN ('start', 'end', 'range') THEN CASE WHEN clock.time IS NULL THEN clock.reason END
---                             WHEN leaf.role = 'other' THEN CASE
---                                 WHEN jsonb_typeof(leaf.value) IN ('object', 'array') AND leaf.value::text ~* words.hours_pattern THEN 'unknown_key'
---                             END
---                         END AS reason,
---                         leaf.role IN ('open', 'closed', 'zone', 'offset', 'date', 'recurring', 'frequency', 'day') AS hard,
---                         leaf.role = 'open' AND NOT leaf.is_on OR leaf.role = 'closed' AND leaf.is_on
---                             OR leaf.role = 'range' AND lower(btrim(leaf.value #>> '{}', words.blank) COLLATE "C") IN ('closed', 'off') AS closes,
---                         leaf.role = 'open' AND leaf.is_on OR leaf.role = 'closed' AND NOT leaf.is_on AS opens,
---                         leaf.role = 'switch' AND leaf.is_on IS FALSE AS break_off,
---                         leaf.role = 'slots' AND leaf.value IN ('null', '[]', '""') AS empty_slots,
---                         leaf.listed,
---                         CASE WHEN leaf.day_reason IS NULL THEN leaf.days END AS days,
---                         leaf.zone,
---                         leaf.role IN ('other', 'note', 'week', 'group') AS ignored
---                     FROM jsonb_each(CASE jsonb_typeof(one.x)
---                         WHEN 'object' THEN one.x
---                         WHEN 'string' THEN jsonb_build_object('', one.x)
---                     END) WITH ORDINALITY AS own (key, value, i)
---                     CROSS JOIN LATERAL (
---                         SELECT
---                             CASE
---                                 WHEN jsonb_typeof(one.x) = 'string' THEN 'range'
---                                 ELSE coalesce(words.roles ->> translate(lower(btrim(own.key, words.blank) COLLATE "C"), '_- ', ''), 'other')
---                             END AS role,
---                             -- What a key for slots holds: itself, or the only element of its list.
---                             CASE
---                                 WHEN jsonb_typeof(own.value) <> 'array' THEN own.value
---                                 WHEN jsonb_array_length(own.value) = 1 THEN own.value -> 0
---                             END AS slot
---                         OFFSET 0
---                     ) AS own_role
---                     CROSS JOIN LATERAL jsonb_each(CASE
---                         WHEN own_role.role IN ('slots', 'hours') AND jsonb_typeof(own_role.slot) = 'object' THEN own_role.slot
---                         ELSE '{"": null}'
---                     END) WITH ORDINALITY AS deep (key, value, i)
---                     CROSS JOIN LATERAL (
---                         SELECT
---                             CASE
---                                 WHEN own_role.role NOT IN ('slots', 'hours') THEN own_role.role
---                                 WHEN jsonb_typeof(own_role.slot) = 'object' THEN coalesce(words.roles ->> translate(lower(btrim(deep.key, words.blank) COLLATE "C"), '_- ', ''), 'other')
---                                 WHEN jsonb_typeof(own_role.slot) = 'string' AND own_role.slot <> '""' THEN 'range'
---                                 ELSE 'slots'
---                             END AS role,
---                             own_role.role IN ('slots', 'hours') AND jsonb_typeof(own_role.slot) = 'object' AS is_deep
---                         OFFSET 0
---                     ) AS deep_role
---                     CROSS JOIN LATERAL (
---                         SELECT CASE
---                             WHEN deep_role.is_deep THEN deep.value
---                             WHEN own_role.role IN ('slots', 'hours') AND deep_role.role = 'range' THEN own_role.slot
---                             ELSE own.value
---                         END AS value
---                         OFFSET 0
---                     ) AS deep_value
---                     CROSS JOIN LATERAL (
---                         SELECT
---                             ARRAY[own.i, CASE WHEN deep_role.is_deep THEN deep.i ELSE 0 END] AS pos,
---                             CASE
---                                 -- "open" is a flag where it holds one, else the start.
---                                 WHEN deep_role.role = 'either' THEN CASE
---                                     WHEN jsonb_typeof(deep_value.value) = 'boolean'
---                                         OR lower(btrim(deep_value.value #>> '{}', words.blank) COLLATE "C") IN ('true', 'yes', 'false', 'no') THEN 'open'
---                                     ELSE 'start'
---                                 END
---                                 WHEN deep_role.role IN ('days', 'weekday') THEN 'day'
---                                 WHEN deep_role.role = 'hours' THEN 'slots'
---                                 ELSE deep_role.role
---                             END AS role,
---                             deep_value.value,
---                             CASE WHEN deep_role.is_deep THEN jsonb_typeof(own.value) = 'array' ELSE one.listed END AS listed,
---                             CASE jsonb_typeof(deep_value.value)
---                                 WHEN 'boolean' THEN deep_value.value = 'true'
---                                 WHEN 'number' THEN CASE deep_value.value WHEN '1' THEN true WHEN '0' THEN false END
---                                 WHEN 'string' THEN CASE lower(btrim(deep_value.value #>> '{}', words.blank) COLLATE "C")
---                                     WHEN 'true' THEN true WHEN 'yes' THEN true WHEN 'false' THEN false WHEN 'no' THEN false
---                                 END
---                             END AS is_on,
---                             CASE WHEN deep_role.role = 'zone' AND jsonb_typeof(deep_value.value) = 'string' THEN (
---                                 SELECT z.name FROM (SELECT btrim(deep_value.value #>> '{}', words.blank)) AS z (name)
---                                 WHERE (SELECT jsonb_object_agg(known.name, 1) FROM provider_availability_zones AS known) ? z.name
---                             ) END AS zone,
---                             named.days,
---                             named.reason AS day_reason
---                         FROM (
---                             SELECT
---                                 string_agg(words.day_names ->> lower(btrim(d.name #>> '{}', words.blank) COLLATE "C"), ' ' ORDER BY d.i) AS days,
---                                 CASE
---                                     WHEN count(*) = 0 THEN 'no_day'
---                                     WHEN bool_or(jsonb_typeof(d.name) = 'number' OR d.name #>> '{}' ~ '^[ \t]*[0-9]+[ \t]*$') THEN 'day_number'
---                                     WHEN bool_or(jsonb_typeof(d.name) <> 'string') THEN 'no_day'
---                                     WHEN count(*) <> count(words.day_names ->> lower(btrim(d.name #>> '{}', words.blank) COLLATE "C")) THEN 'unknown_day'
---                                 END AS reason
---                             FROM jsonb_array_elements(CASE
---                                 WHEN deep_role.role NOT IN ('day', 'days', 'weekday') THEN NULL
---                                 WHEN jsonb_typeof(deep_value.value) = 'array' THEN deep_value.value
---                                 ELSE jsonb_build_array(deep_value.value)
---                             END) WITH ORDINALITY AS d (name, i)
---                         ) AS named
---                         OFFSET 0
---                     ) AS leaf
---                     CROSS JOIN LATERAL (
---                         SELECT jsonb_build_array(
---                             CASE WHEN jsonb_typeof(given_hours.v) = 'array' AND jsonb_typeof(one.x) = 'object' THEN '[0]' ELSE '' END
---                             || CASE WHEN jsonb_typeof(one.x) = 'string' THEN '' ELSE CASE WHEN own.key ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.' || own.key ELSE '[''' || replace(replace(left(own.key, 80), '\', '\\'), '''', '\''') || ''']' END END
---                             || CASE WHEN deep_role.is_deep THEN CASE WHEN jsonb_typeof(own.value) = 'array' THEN '[0]' ELSE '' END || CASE WHEN deep.key ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.' || deep.key ELSE '[''' || replace(replace(left(deep.key, 80), '\', '\\'), '''', '\''') || ''']' END
---                                 WHEN own_role.role IN ('slots', 'hours') AND jsonb_typeof(own.value) = 'array' AND deep_role.role = 'range' THEN '[0]'
---                                 ELSE '' END,
---                             leaf.value
---                         ) AS found
---                         OFFSET 0
---                     ) AS at
---                     LEFT JOIN LATERAL (
---                         SELECT
---                             texts.side,
---                             -- A side that cannot be read is a finding; a cast is reached only by a shape that it reads as meant.
---                             CASE
---                                 WHEN m.p IS NULL AND texts.reason IS NULL THEN CASE
---                                     WHEN texts.text ~ '^([01][0-9]|2[0-3])[0-5][0-9]$' OR texts.text = '2400' AND texts.side = 'end'
---                                         THEN make_time(left(texts.text, 2)::integer, right(texts.text, 2)::integer, 0)
---                                 END
---                                 WHEN texts.reason IS NOT NULL THEN NULL
---                                 WHEN m.p[5] IS NOT NULL THEN CASE
---                                     WHEN m.p[1]::integer BETWEEN 1 AND 12 AND coalesce(m.p[2], '0')::integer < 60 AND coalesce(m.p[3], '0')::integer < 60
---                                         AND m.p[4] IS NULL
---                                         THEN make_time(
---                                             m.p[1]::integer % 12 + CASE WHEN lower(m.p[5]) = 'p' THEN 12 ELSE 0 END,
---                                             coalesce(m.p[2], '0')::integer, coalesce(m.p[3], '0')::integer
---                                         )
---                                 END
---                                 WHEN m.p[2] IS NULL OR m.p[2]::integer > 59 OR coalesce(m.p[3], '0')::integer > 59 THEN NULL
---                                 WHEN m.p[1]::integer < 24 OR m.p[1] = '24' AND texts.side = 'end' AND m.p[2] = '00'
---                                     AND coalesce(m.p[3], '00') = '00' AND coalesce(m.p[4], '0') ~ '^0+$'
---                                     THEN make_time(
---                                         m.p[1]::integer, m.p[2]::integer,
---                                         (coalesce(m.p[3], '0') || '.' || coalesce(m.p[4], '0'))::double precision
---                                     )
---                             END AS time,
---                             CASE
---                                 WHEN m.p IS NULL THEN CASE WHEN texts.text ~ '^0[0-9]{3}$' THEN '0HMM' WHEN texts.text ~ '^[0-9]{4}$' THEN 'HHMM' END
---                                 WHEN m.p[5] IS NOT NULL THEN '12'
---                                 WHEN texts.in_range OR char_length(m.p[1]) = 2 AND (m.p[1] < '10' OR m.p[1] > '12') THEN '24'
---                                 ELSE '24?'
---                             END AS clock,
---                             coalesce(texts.reason, CASE
---                                 WHEN texts.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN 'date'
---                                 WHEN texts.text ~* '^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? *([-+\u2212][0-9].*|z|[a-z]{2,5}|(gmt|utc).*)$'
---                                     AND texts.text !~* '[ap][.]?m[.]?$' THEN 'offset_in_time'
---                                 ELSE 'not_a_time'
---                             END) AS reason
---                         FROM (
---                             SELECT
---                                 s.side,
---                                 s.text,
---                                 leaf.role = 'range' AS in_range,
---                                 CASE
---                                     WHEN leaf.role <> 'range' THEN CASE jsonb_typeof(leaf.value)
---                                         WHEN 'string' THEN CASE WHEN char_length(leaf.value #>> '{}') > 60 THEN 'not_a_time' END
---                                         WHEN 'number' THEN 'bare_number'
---                                         ELSE 'not_a_time'
---                                     END
---                                     WHEN r.p IS NULL THEN CASE
---                                         WHEN lower(btrim(leaf.value #>> '{}', words.blank) COLLATE "C") ~ '^[0-9]{1,2}(:[0-9]{2}){0,2} ?([ap][.]?m[.]?)?$' THEN 'slot_starts'
---                                         ELSE 'not_a_range'
---                                     END
---                                     WHEN (r.p[1] ~* '[ap]') <> (r.p[2] ~* '[ap]') THEN 'mixed_clock'
---                                 END AS reason
---                             FROM (SELECT CASE WHEN leaf.role = 'range' AND char_length(leaf.value #>> '{}') <= 60
---                                     THEN regexp_match(leaf.value #>> '{}', words.range_pattern, 'i') END) AS r (p)
---                             CROSS JOIN LATERAL (VALUES
---                                 (CASE WHEN leaf.role IN ('start', 'range') THEN 'start' END, CASE WHEN leaf.role = 'start' THEN btrim(leaf.value #>> '{}', words.blank) ELSE btrim(r.p[1], words.blank) END),
---                                 (CASE WHEN leaf.role IN ('end', 'range') THEN 'end' END, CASE WHEN leaf.role = 'end' THEN btrim(leaf.value #>> '{}', words.blank) ELSE btrim(r.p[2], words.blank) END)
---                             ) AS s (side, text)
---                             WHERE s.side IS NOT NULL
---                             OFFSET 0
---                         ) AS texts
---                         CROSS JOIN LATERAL (
---                             SELECT regexp_match(
---                                 texts.text,
---                                 '^([0-9]{1,2})(?::([0-9]{2}))?(?::([0-9]{2})(?:[.]([0-9]{1,6})0*)?)? ?(?:([ap])(?:m|[.]m[.]?))?$', 'i'
---                             ) AS p
---                             OFFSET 0
---                         ) AS m
---                     ) AS clock ON leaf.role IN ('start', 'end', 'range')
---                         AND leaf.value <> 'null'
---                         AND btrim(leaf.value #>> '{}', words.blank) <> ''
---                         AND NOT (leaf.role = 'range' AND lower(btrim(leaf.value #>> '{}', words.blank) COLLATE "C") IN ('closed', 'off'))
---             ) AS t
---         ) AS f
+--                         SELECT translate(lower(e.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name OFFSET 0
+--                     ) AS n
+--                     OFFSET 0
+--                 ) AS r
+--                 OFFSET 0
+--             ) AS m
+--         ) AS k
 --         CROSS JOIN LATERAL (
 --             SELECT CASE
---                 WHEN h.bare IN ('closed', 'true') THEN NULL
---                 WHEN h.bare IS NOT NULL THEN jsonb_build_array('[0, 0]'::jsonb, '', given_hours.v, h.bare)
---                 ELSE (
---                     SELECT n.finding
---                     FROM (VALUES
---                         (f.hard),
---                         (f.days_differ),
---                         (f.zones_differ),
---                         (CASE WHEN f.closing IS NOT NULL AND f.opening IS NOT NULL THEN greatest(f.closing, f.opening) || '"contradiction"' END),
---                         (CASE WHEN f.listed_closing IS NOT NULL AND f.timed THEN f.listed_closing || '"absence"' END),
---                         (CASE WHEN f.closing IS NULL THEN f.soft END),
---                         (CASE WHEN f.closing IS NULL AND NOT f.break_off THEN f.break END),
---                         (CASE WHEN f.closing IS NULL THEN f.starts_differ END),
---                         (CASE WHEN f.closing IS NULL THEN f.ends_differ END),
---                         (CASE WHEN f.closing IS NULL THEN f.mixed END),
---                         (CASE WHEN f.closing IS NULL AND f.first_start IS NOT NULL AND f.first_end IS NULL THEN f.missing_end END),
---                         (CASE WHEN f.closing IS NULL AND f.first_end IS NOT NULL AND f.first_start IS NULL THEN f.missing_start END),
---                         (CASE WHEN f.closing IS NULL AND NOT f.timed THEN CASE
---                             WHEN f.empty_slots IS NOT NULL THEN CASE WHEN f.opening IS NOT NULL THEN f.empty_slots || '"no_times"' END
---                             ELSE jsonb_build_array('[0, 0]'::jsonb, '', given_hours.v, 'no_times')
---                         END END),
---                         (CASE WHEN f.closing IS NULL AND f.start_time >= f.end_time
---                             THEN jsonb_build_array('[0, 0]'::jsonb, '', given_hours.v, 'start_not_before_end') END)
---                     ) AS n (finding)
---                     WHERE n.finding IS NOT NULL
---                     ORDER BY n.finding -> 0
---                     LIMIT 1
---                 )
---             END AS finding
+--                 WHEN k.names_days THEN 'weekday'
+--                 WHEN k.list IS NOT NULL THEN 'days and an interval'
+--                 WHEN jsonb_typeof(l.next) = 'array' THEN 'list'
+--                 WHEN k.wrappers = 1 AND l.depth < 2 THEN 'wrapper'
+--                 ELSE 'nothing'
+--             END AS form
 --             OFFSET 0
---         ) AS c
---     ) AS r ON part.hours IS NOT NULL
---             LEFT JOIN LATERAL unnest(CASE part.part WHEN 'day' THEN ARRAY[part.day] WHEN 'entry' THEN r.days END) AS day (day) ON true
---         ) AS q
---     ) AS p
--- ) AS verdict_parts
--- CROSS JOIN LATERAL (
+--         ) AS f
+--         WHERE l.next IS NOT NULL
+--     )
 --     SELECT
---         verdict_parts.*,
---         CASE WHEN verdict_parts.outcome = 'rejected' THEN coalesce(verdict_parts.finding ->> 3, CASE WHEN jsonb_typeof(given.doc) = 'string' THEN 'text' ELSE 'no_week' END) END AS reason,
---         CASE WHEN verdict_parts.outcome = 'rejected' THEN coalesce(verdict_parts.finding ->> 1, '$') END AS path,
---         CASE WHEN verdict_parts.outcome = 'rejected' THEN CASE WHEN verdict_parts.finding IS NULL THEN given.doc::text ELSE (verdict_parts.finding -> 2)::text END END AS value
+--         count(d.day) AS found,
+--         min(p.nothing) AS nothing,
+--         min(p.always) AS always,
+--         min(p.when_open) AS when_open,
+--         min(p.when_texts) FILTER (WHERE p.part = 'key') AS when_texts,
+--         min(p.when_flags) FILTER (WHERE p.part = 'key') AS when_flags,
+--         coalesce(bool_or(d.day IS NOT NULL AND p.state <> 'closed'), false) AS some_open,
+--         coalesce(bool_or(p.state IN ('open', 'four', 'bad')), false) AS some_times,
+--         coalesce(bool_or(p.part = 'day' AND jsonb_typeof(p.value) = 'string'), false) AS some_texts,
+--         coalesce(bool_or(p.part = 'day' AND jsonb_typeof(p.value) = 'boolean'), false) AS some_flags,
+--         -- Days, and what was found in them, with and without times of four digits being read.
+--         min(least(p.base, p.entry)) AS base,
+--         min(p.finding) FILTER (WHERE p.part <> 'interval') AS lenient,
+--         min(p.strict) FILTER (WHERE p.part <> 'interval') AS strict,
+--         coalesce(bool_or(p.pads) FILTER (WHERE p.part <> 'interval'), false) AS pads,
+--         min(p.at) FILTER (WHERE p.state = 'true') AS given,
+--         -- The interval of days that say no more than true.
+--         min(p.at) FILTER (WHERE p.part = 'interval') AS interval_at,
+--         max(p.at) FILTER (WHERE p.part = 'interval') AS last_interval_at,
+--         min(p.finding) FILTER (WHERE p.part = 'interval') AS interval_lenient,
+--         min(p.strict) FILTER (WHERE p.part = 'interval') AS interval_strict,
+--         coalesce(bool_or(p.pads) FILTER (WHERE p.part = 'interval'), false) AS interval_pads,
+--         min(p.start_time) FILTER (WHERE p.part = 'interval') AS interval_start,
+--         min(p.end_time) FILTER (WHERE p.part = 'interval') AS interval_end,
+--         -- Zones as "place name": beside the days, and the first of each day.
+--         array_agg(p.zone) FILTER (WHERE p.part IN ('key', 'interval') AND p.zone IS NOT NULL) AS outer_zones,
+--         coalesce(min(p.form) FILTER (WHERE d.day IS NOT NULL), jsonb_typeof(given.doc))
+--             || coalesce(': ' || string_agg(DISTINCT p.shape, ', ') FILTER (WHERE d.day IS NOT NULL), '') AS shape,
+--         jsonb_agg(jsonb_build_array(p.steps, p.ignored)) FILTER (WHERE p.ignored IS NOT NULL) AS ignored,
+--         -- A sum of different bits is their union; not so where a day comes twice.
+--         sum(d.bit) <> bit_or(d.bit) AS repeats,
+--         array_agg(d.day) FILTER (WHERE d.day IS NOT NULL) AS days,
+--         array_agg(p.state) FILTER (WHERE d.day IS NOT NULL) AS states,
+--         array_agg(p.start_time) FILTER (WHERE d.day IS NOT NULL) AS starts,
+--         array_agg(p.end_time) FILTER (WHERE d.day IS NOT NULL) AS ends,
+--         array_agg(p.zone) FILTER (WHERE d.day IS NOT NULL) AS zones,
+--         array_agg(p.at) FILTER (WHERE d.day IS NOT NULL) AS ats,
+--         array_agg(p.place) FILTER (WHERE d.day IS NOT NULL) AS places
+--     FROM (
+--         SELECT
+--             part.part,
+--             part.at,
+--             part.value,
+--             part.form,
+--             part.place,
+--             part.steps,
+--             r.shape,
+--             r.start_time,
+--             r.end_time,
+--             named.days,
+--             CASE
+--                 WHEN part.part IN ('key', 'interval') THEN NULL
+--                 WHEN part.part = 'names' THEN 'true'
+--                 WHEN part.part = 'entry' AND r.absence IS NOT NULL THEN 'bad'
+--                 WHEN part.part = 'entry' AND jsonb_typeof(part.value) <> 'object' THEN 'bad'
+--                 ELSE r.state
+--             END AS state,
+--             r.pads,
+--             CASE
+--                 WHEN part.part = 'key' THEN part.zone
+--                 WHEN part.part = 'interval' THEN part.level_at || lpad(part.ords[left(r.zone, 9)::integer]::text, 9, '0') || substr(r.zone, 10)
+--                 ELSE part.at || r.zone
+--             END AS zone,
+--             CASE WHEN part.part = 'key' THEN part.ignored ELSE r.ignored END AS ignored,
+--             part.nothing,
+--             part.always,
+--             part.when_open,
+--             part.when_texts,
+--             part.when_flags,
+--             CASE WHEN part.part <> 'interval' THEN part.at || named.finding END AS base,
+--             CASE WHEN part.part = 'entry' THEN CASE jsonb_typeof(part.value)
+--                 WHEN 'object' THEN part.at || r.absence
+--                 WHEN 'string' THEN part.at || CASE
+--                     WHEN words.days ? lower(btrim(part.value #>> '{}', words.blank) COLLATE "C") THEN ' 2days_without_times'
+--                     ELSE ' 2text'
+--                 END
+--                 ELSE part.at || ' 2no_day'
+--             END END AS entry,
+--             -- A place below a part is completed by the part's own; the keys of an interval are some of their level's.
+--             CASE WHEN part.part = 'interval' THEN part.level_at || CASE
+--                 WHEN i.finding ~ '^[0-9]' THEN lpad(part.ords[left(i.finding, 9)::integer]::text, 9, '0') || substr(i.finding, 10)
+--                 WHEN i.finding LIKE ' 2missing%' THEN left(i.finding, -9) || lpad(part.ords[right(i.finding, 9)::integer]::text, 9, '0')
+--                 ELSE i.finding
+--             END ELSE part.at || r.finding END AS finding,
+--             CASE WHEN part.part = 'interval' THEN part.level_at || CASE
+--                 WHEN i.strict ~ '^[0-9]' THEN lpad(part.ords[left(i.strict, 9)::integer]::text, 9, '0') || substr(i.strict, 10)
+--                 WHEN i.strict LIKE ' 2missing%' THEN left(i.strict, -9) || lpad(part.ords[right(i.strict, 9)::integer]::text, 9, '0')
+--                 ELSE i.strict
+--             END ELSE part.at || r.strict END AS strict
+--         FROM (
+--             SELECT
+--                 e.part,
+--                 e.key,
+--                 e.value,
+--                 e.role,
+--                 e.day,
+--                 e.ords,
+--                 level.at AS level_at,
+--                 CASE WHEN e.part = 'names' THEN level.at ELSE level.at || lpad(e.i::text, 9, '0') END AS at,
+--                 CASE
+--                     WHEN e.part IN ('names', 'interval') THEN level.way
+--                     WHEN e.part = 'entry' THEN level.way || 'null'
+--                     ELSE level.way || to_jsonb(e.key)
+--                 END AS steps,
+--                 CASE e.part
+--                     WHEN 'day' THEN level.place || E'\x1f' || e.key
+--                     WHEN 'entry' THEN level.place || E'\x1f' || (e.i - 1)
+--                 END AS place,
+--                 level.form || CASE WHEN level.depth > 1 THEN ' in a wrapper' ELSE '' END AS form,
+--                 CASE WHEN e.part IN ('day', 'interval') OR e.part = 'entry' AND jsonb_typeof(e.value) = 'object' THEN e.value END AS hours,
+--                 CASE WHEN e.part = 'names' THEN jsonb_build_array(jsonb_build_array(lpad(e.i::text, 9, '0'), false, e.value)) END AS names,
+--                 j.zone,
+--                 j.always,
+--                 j.when_open,
+--                 j.nothing,
+--                 j.when_texts,
+--                 j.when_flags,
+--                 j.ignored
+--             FROM level
+--             CROSS JOIN LATERAL (
+--                 SELECT CASE WHEN m.day IS NULL THEN 'key' ELSE 'day' END, m.i, m.key, m.role, m.day, m.value, m.is_list, NULL::bigint[]
+--                 FROM unnest(level.ords, level.keys, level.roles, level.days, level.lists, level.members)
+--                     AS m (i, key, role, day, is_list, value)
+--                 WHERE m.i IS DISTINCT FROM level.taken
+--                 UNION ALL
+--                 SELECT 'entry', n.i, NULL, NULL, NULL, n.value, false, NULL
+--                 FROM jsonb_array_elements(CASE WHEN level.form = 'list' THEN level.node END) WITH ORDINALITY AS n (value, i)
+--                 UNION ALL
+--                 SELECT 'names', m.i, NULL, NULL, NULL, m.value, true, NULL
+--                 FROM unnest(level.ords, level.members) AS m (i, value)
+--                 WHERE level.form = 'days and an interval' AND m.i = level.taken
+--                 UNION ALL
+--                 -- The keys that hold the interval of all days that say no more than true.
+--                 SELECT
+--                     'interval',
+--                     min(m.i) FILTER (WHERE m.value NOT IN ('null', '""', '[]', '{}')),
+--                     NULL, NULL, NULL,
+--                     jsonb_object_agg(m.key, m.value),
+--                     false,
+--                     array_agg(m.i ORDER BY m.i)
+--                 FROM unnest(CASE WHEN level.timed THEN level.ords END, level.keys, level.roles, level.members) AS m (i, key, role, value)
+--                 WHERE m.role IN ('start', 'end')
+--                     OR level.given AND m.role IN ('slots', 'week slots') AND m.value NOT IN ('null', '""', '[]', '{}')
+--                 HAVING bool_or(m.value NOT IN ('null', '""'))
+--             ) AS e (part, i, key, role, day, value, is_list, ords)
+--             -- 2. What a key beside the days means for them.
+--             CROSS JOIN LATERAL (
+--                 SELECT
+--                     CASE WHEN e.part = 'key' AND c.is_zone THEN p.at || ' ' || c.text END AS zone,
+--                     CASE WHEN e.part = 'key' THEN p.at || CASE e.role
+--                         WHEN 'zone' THEN CASE WHEN e.value <> 'null' AND NOT c.is_zone THEN ' 2zone_unknown' END
+--                         WHEN 'offset' THEN CASE WHEN e.value <> 'null' THEN ' 2zone_offset' END
+--                         WHEN 'date' THEN CASE WHEN e.value NOT IN ('null', 'false', '""', '[]', '{}') THEN ' 2date' END
+--                         WHEN 'recurs' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT TRUE AND c.word IS DISTINCT FROM 'weekly' THEN ' 2not_weekly' END
+--                         WHEN 'fortnight' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2not_weekly' END
+--                         WHEN 'available' THEN CASE WHEN c.is_on IS NULL THEN ' 2unreadable_flag' END
+--                         WHEN 'closed' THEN CASE WHEN c.is_on IS NULL THEN ' 2unreadable_flag' END
+--                         WHEN 'unclear' THEN ' 2unreadable_flag'
+--                         WHEN 'always' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2all_day' END
+--                         WHEN 'booked' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2booked' END
+--                         WHEN 'switch' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2break' END
+--                         WHEN 'break' THEN CASE WHEN NOT level.break_off AND NOT c.no_break THEN ' 2break' END
+--                         ELSE CASE
+--                             WHEN c.is_lost THEN ' 2ambiguous_week'
+--                             WHEN c.names_days OR level.form = 'days and an interval' AND e.is_list AND e.value NOT IN ('""', '[]') THEN ' 2ambiguous_week'
+--                             WHEN u.reason IS NOT NULL THEN u.reason
+--                             WHEN e.role <> 'exception' AND c.inside ~ 'zone|offset' THEN ' 2zone_unknown'
+--                         END
+--                     END END AS always,
+--                     CASE WHEN e.part = 'key' THEN p.at || CASE e.role
+--                         WHEN 'available' THEN CASE WHEN NOT c.is_on THEN ' 2contradiction' END
+--                         WHEN 'closed' THEN CASE WHEN c.is_on THEN ' 2contradiction' END
+--                         WHEN 'gone' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2contradiction' END
+--                         WHEN 'status' THEN CASE WHEN e.value IN ('false', '0') OR c.word = ANY (words.away) THEN ' 2contradiction' END
+--                         WHEN 'seats' THEN CASE
+--                             WHEN jsonb_typeof(e.value) NOT IN ('null', 'number') OR jsonb_typeof(e.value) = 'number' AND e.value < '1' THEN ' 2contradiction'
+--                         END
+--                     END END AS when_open,
+--                     -- Where no week was found, what may have been meant as one.
+--                     CASE
+--                         WHEN e.part = 'key' AND c.has_no_role AND NOT (c.wraps AND level.depth < 3) THEN p.at || u.reason
+--                         WHEN e.part = 'key' AND c.wraps AND level.depth < 3 AND e.i > level.wrapper THEN p.at || ' 2ambiguous_week'
+--                     END AS nothing,
+--                     CASE WHEN c.may_be_day AND c.word <> '' THEN p.at || ' 2unknown_day' END AS when_texts,
+--                     CASE WHEN c.may_be_day AND e.value = 'true' THEN p.at || ' 2unknown_day' END AS when_flags,
+--                     CASE WHEN c.has_no_role THEN '[[]]'::jsonb END AS ignored
+--                 FROM (SELECT level.at || lpad(e.i::text, 9, '0') AS at OFFSET 0) AS p
+--                 CROSS JOIN LATERAL (
+--                     SELECT
+--                         x.*,
+--                         e.role = 'zone' AND jsonb_typeof(e.value) = 'string' AND x.text IN (SELECT z.name FROM provider_availability_zones AS z) AS is_zone,
+--                         CASE
+--                             WHEN e.value IN ('true', '1') OR x.word IN ('true', 'yes') THEN true
+--                             WHEN e.value IN ('false', '0') OR x.word IN ('false', 'no') THEN false
+--                         END AS is_on,
+--                         CASE WHEN e.role = 'break' THEN
+--                             e.value IN ('null', 'false', '""', '[]', '{}', '0')
+--                             OR jsonb_typeof(e.value) = 'object' AND EXISTS (
+--                                 SELECT FROM jsonb_each(CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value END) AS b (key, value)
+--                                 WHERE words.roles ->> translate(lower(b.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') IN ('available', 'either')
+--                                     AND (b.value IN ('false', '0') OR jsonb_typeof(b.value) = 'string'
+--                                         AND lower(btrim(b.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no'))
+--                             )
+--                         END AS no_break,
+--                         x.has_no_role AND (x.wraps OR e.role = 'slots' AND level.form <> 'wrapper'
+--                             AND jsonb_typeof(e.value) IN ('object', 'array') AND e.value NOT IN ('[]', '{}')) AS is_lost,
+--                         x.has_no_role AND e.role NOT IN ('note', 'exception') AS may_be_day,
+--                         CASE WHEN x.has_no_role AND jsonb_typeof(e.value) = 'array' THEN EXISTS (
+--                             SELECT FROM jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value END) AS n (value)
+--                             WHERE jsonb_typeof(n.value) = 'string' AND words.days ? lower(btrim(n.value #>> '{}', words.blank) COLLATE "C")
+--                         ) END AS names_days,
+--                         -- What the keys below are for.
+--                         CASE WHEN x.has_no_role AND jsonb_typeof(e.value) IN ('object', 'array') THEN (
+--                             SELECT string_agg(DISTINCT CASE
+--                                 WHEN words.days ? lower(btrim(i.key, words.blank) COLLATE "C") THEN 'named'
+--                                 WHEN i.name ~ words.zone_stems OR words.roles ->> i.name IN ('zone', 'offset') THEN CASE WHEN i.first <> 'n' THEN 'zone' END
+--                                 ELSE words.roles ->> i.name
+--                             END, ' ')
+--                             FROM (
+--                                 SELECT s.key, s.first, translate(lower(s.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name
+--                                 FROM regexp_matches(e.value::text, words.keys_text, 'g') AS k (found)
+--                                 CROSS JOIN LATERAL (
+--                                     SELECT
+--                                         CASE WHEN position('\' IN k.found[1]) > 0 THEN ('"' || k.found[1] || '"')::jsonb #>> '{}' ELSE k.found[1] END AS key,
+--                                         k.found[2] AS first
+--                                     OFFSET 0
+--                                 ) AS s
+--                                 OFFSET 0
+--                             ) AS i
+--                         ) END AS inside
+--                     FROM (
+--                         SELECT
+--                             e.part = 'key' AND e.role IN ('other', 'note', 'exception', 'week', 'week slots', 'slots', 'list', 'list day', 'list group', 'week list', 'week list day', 'day', 'day group', 'group')
+--                                 AND NOT (level.given AND e.role IN ('slots', 'week slots') AND e.value NOT IN ('null', '""', '[]', '{}')) AS has_no_role,
+--                             e.role IN ('week', 'week slots', 'week list', 'week list day') AND jsonb_typeof(e.value) IN ('object', 'array') AND e.value NOT IN ('[]', '{}') AS wraps,
+--                             CASE jsonb_typeof(e.value) WHEN 'string' THEN btrim(e.value #>> '{}', words.blank) END AS text,
+--                             CASE jsonb_typeof(e.value) WHEN 'string' THEN lower(btrim(e.value #>> '{}', words.blank) COLLATE "C") END AS word
+--                         OFFSET 0
+--                     ) AS x
+--                     OFFSET 0
+--                 ) AS c
+--                 CROSS JOIN LATERAL (
+--                     SELECT CASE
+--                         WHEN NOT c.has_no_role THEN NULL
+--                         WHEN e.role LIKE '%group' OR lower(btrim(e.key, words.blank) COLLATE "C") ~ words.day_group THEN CASE WHEN e.value <> 'null' THEN ' 2day_group' END
+--                         WHEN btrim(e.key, words.blank) ~ '^[0-9]+$' THEN ' 2day_number'
+--                         WHEN btrim(e.key, words.blank) ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN ' 2date'
+--                         WHEN NOT c.may_be_day THEN NULL
+--                         WHEN e.value <> 'null' AND lower(e.key COLLATE "C") ~ words.day_inside
+--                             OR c.inside ~ 'start|end|available|closed|either|close|slots|named'
+--                             OR e.value::text ~* words.hours_text THEN ' 2unknown_day'
+--                     END AS reason
+--                     OFFSET 0
+--                 ) AS u
+--                 OFFSET 0
+--             ) AS j
+--             WHERE level.depth > 0
+--             OFFSET 0
+--         ) AS part
+--         -- 3. One part read for itself. Its only reference to the outside is one.hours: equal hours are read once. (Memoize is
+--         -- only planned where the planner believes in few values, as it does of the rows of "one".)
+--         CROSS JOIN LATERAL (SELECT part.hours OFFSET 0) AS one
+--         CROSS JOIN LATERAL (
+--             SELECT
+--                 CASE
+--                     WHEN it.v = 'true' THEN 'true'
+--                     WHEN it.v = 'false' OR f.closing IS NOT NULL THEN 'closed'
+--                     WHEN f.failure IS NOT NULL OR c.finding IS NOT NULL THEN 'bad'
+--                     WHEN f.start_time IS NULL THEN 'closed'
+--                     WHEN f.has_four THEN 'four'
+--                     ELSE 'open'
+--                 END AS state,
+--                 CASE WHEN f.closing IS NULL THEN f.start_time END AS start_time,
+--                 CASE WHEN f.closing IS NULL THEN f.end_time END AS end_time,
+--                 CASE jsonb_typeof(it.v)
+--                     WHEN 'array' THEN CASE jsonb_typeof(it.v -> 0) WHEN 'string' THEN 'list of texts' ELSE 'list of objects' END
+--                     WHEN 'string' THEN 'text'
+--                     WHEN 'boolean' THEN 'flag'
+--                     WHEN 'object' THEN 'object'
+--                 END AS shape,
+--                 -- A finding is "place rank+reason"; a place is nine digits for each step. Strict: where four digits are no time.
+--                 CASE WHEN it.v NOT IN ('true', 'false') THEN least(f.found, c.zones_differ, f.failure, c.finding) END AS finding,
+--                 CASE
+--                     WHEN it.v IS NULL OR it.v IN ('true', 'false') THEN NULL
+--                     WHEN f.has_four THEN least(f.found, c.zones_differ, f.strict)
+--                     ELSE least(f.found, c.zones_differ, f.failure, c.finding)
+--                 END AS strict,
+--                 CASE WHEN f.timed THEN f.closing || ' 3absence' END AS absence,
+--                 f.slot_closed AS closed_at,
+--                 f.zone,
+--                 f.names,
+--                 f.ignored,
+--                 f.pads
+--             FROM (SELECT one.hours AS v OFFSET 0) AS it
+--             CROSS JOIN words
+--             CROSS JOIN LATERAL (
+--                 SELECT
+--                     -- The flag of the day that closes it; whether a flag opens it; whether it says any times at all.
+--                     min(t.first_closing) FILTER (WHERE NOT t.in_slot) AS closing,
+--                     bool_or(t.opens) FILTER (WHERE NOT t.in_slot) AS says_open,
+--                     bool_or(t.timed AND NOT t.in_slot OR t.slots_hold) AS timed,
+--                     -- A slot that closes the day; a key for slots that holds none.
+--                     min(t.own_at) FILTER (WHERE t.is_closed_word OR t.in_slot AND t.first_closing IS NOT NULL AND NOT t.timed) AS slot_closed,
+--                     min(t.at) FILTER (WHERE t.is_empty_slots) AS empty,
+--                     min(least(t.always, t.differs, t.when_open)) AS found,
+--                     min(least(t.failure, t.missing, t.absence)) AS failure,
+--                     min(least(t.strict, t.missing, t.absence)) AS strict,
+--                     bool_or(t.has_four) AS has_four,
+--                     bool_or(t.pads) AS pads,
+--                     min(t.start_time) AS start_time,
+--                     max(t.start_time) AS last_start,
+--                     min(t.end_time) AS end_time,
+--                     max(t.end_time) AS last_end,
+--                     bool_or(t.twelve) AND NOT bool_and(t.twelve) AND NOT bool_and(t.sure) AS mixed,
+--                     array_agg(t.at) FILTER (WHERE t.twelve IS NOT NULL) AS ats,
+--                     array_agg(t.start_time) FILTER (WHERE t.twelve IS NOT NULL) AS starts,
+--                     array_agg(t.end_time) FILTER (WHERE t.twelve IS NOT NULL) AS ends,
+--                     array_agg(t.twelve) FILTER (WHERE t.twelve IS NOT NULL) AS twelves,
+--                     min(t.at || ' ' || t.zone) AS zone,
+--                     array_agg(t.at || ' ' || t.zone) FILTER (WHERE t.zone IS NOT NULL) AS zones,
+--                     jsonb_agg(jsonb_build_array(t.at, t.in_slot, t.value)) FILTER (WHERE t.is_name) AS names,
+--                     jsonb_agg(t.steps) FILTER (WHERE t.is_ignored) AS ignored
+--                 FROM (
+--                     SELECT
+--                         s.at,
+--                         s.own_at,
+--                         s.in_slot,
+--                         s.value,
+--                         CASE WHEN s.is_alive THEN s.zone END AS zone,
+--                         s.opens,
+--                         CASE WHEN s.is_alive THEN s.first_closing END AS first_closing,
+--                         s.timed,
+--                         s.slots_hold,
+--                         s.is_closed_word,
+--                         s.is_empty_slots,
+--                         CASE WHEN s.is_read THEN s.start_time END AS start_time,
+--                         CASE WHEN s.is_read THEN s.end_time END AS end_time,
+--                         CASE WHEN s.is_read THEN s.twelve END AS twelve,
+--                         CASE WHEN s.is_read THEN s.sure END AS sure,
+--                         s.is_read AND s.pads AS pads,
+--                         s.is_read AND s.has_four AS has_four,
+--                         CASE WHEN s.is_read THEN s.at || s.failure END AS failure,
+--                         CASE WHEN s.is_read THEN s.at || s.strict END AS strict,
+--                         -- One of a pair is missing: its own key if that is there and empty, else the counterpart of the other.
+--                         CASE
+--                             WHEN NOT s.is_read OR s.role NOT IN ('start', 'end') OR s.starts > 0 AND s.ends > 0 THEN NULL
+--                             WHEN s.starts > 0 THEN
+--                                 s.object || ' 2missing_end ' || CASE WHEN s.role = 'end' THEN '=' WHEN NOT s.blank THEN '~' END || right(s.at, 9)
+--                             WHEN s.ends > 0 THEN
+--                                 s.object || ' 2missing_start ' || CASE WHEN s.role = 'start' THEN '=' WHEN NOT s.blank THEN '~' END || right(s.at, 9)
+--                         END AS missing,
+--                         CASE WHEN s.in_slot AND s.is_alive AND s.timed THEN s.first_closing || ' 3absence' END AS absence,
+--                         CASE WHEN s.is_alive AND s.first_opening IS NOT NULL AND s.first_closing IS NOT NULL
+--                             THEN greatest(s.first_opening, s.first_closing) || ' 2contradiction' END AS differs,
+--                         CASE WHEN s.is_alive THEN s.at || s.always END AS always,
+--                         CASE WHEN s.is_read AND NOT (s.role = 'break' AND s.break_off) THEN s.at || s.when_open END AS when_open,
+--                         s.is_alive AND s.is_name AS is_name,
+--                         s.is_alive AND s.is_unread AS is_ignored,
+--                         s.steps
+--                     FROM (
+--                         SELECT
+--                             leaf.at,
+--                             leaf.own_at,
+--                             leaf.object,
+--                             leaf.in_slot,
+--                             leaf.role,
+--                             leaf.value,
+--                             leaf.blank,
+--                             clock.start_time,
+--                             clock.end_time,
+--                             clock.twelve,
+--                             clock.sure,
+--                             clock.pads,
+--                             clock.has_four,
+--                             clock.failure,
+--                             CASE WHEN clock.has_four THEN clock.strict ELSE clock.failure END AS strict,
+--                             fact.*,
+--                             -- Closed decides first: what else a closed day or slot says is not read.
+--                             min(leaf.at) FILTER (WHERE fact.opens) OVER same AS first_opening,
+--                             min(leaf.at) FILTER (WHERE NOT fact.opens) OVER same AS first_closing,
+--                             coalesce(bool_or(fact.holds_time) OVER same, false) AS timed,
+--                             coalesce(bool_or(leaf.role = 'switch' AND NOT leaf.is_on) OVER same, false) AS break_off,
+--                             count(*) FILTER (WHERE leaf.role = 'start' AND NOT leaf.blank) OVER same AS starts,
+--                             count(*) FILTER (WHERE leaf.role = 'end' AND NOT leaf.blank) OVER same AS ends,
+--                             NOT leaf.in_slot OR bool_and(leaf.in_slot OR coalesce(fact.opens, true)) OVER () AS is_alive,
+--                             bool_and(leaf.in_slot OR coalesce(fact.opens, true)) OVER () AND bool_and(coalesce(fact.opens, true)) OVER same AS is_read
+--                         FROM (
+--                             -- The keys of the day; any other value stands as if under a key for slots.
+--                             SELECT o.key, o.value, o.i, lpad(o.i::text, 9, '0') COLLATE "C" AS at
+--                             FROM jsonb_each(CASE jsonb_typeof(it.v) WHEN 'object' THEN it.v END) WITH ORDINALITY AS o (key, value, i)
+--                             UNION ALL
+--                             SELECT NULL, it.v, NULL, '' COLLATE "C"
+--                             WHERE jsonb_typeof(it.v) <> 'object'
+--                         ) AS own
+--                         CROSS JOIN LATERAL (
+--                             SELECT
+--                                 CASE WHEN own.key IS NULL THEN 'slots' ELSE coalesce(words.roles ->> n.name, CASE
+--                                     WHEN n.name ~ words.zone_stems THEN 'offset'
+--                                     WHEN n.name ~ words.break_stems THEN 'break'
+--                                     ELSE 'other'
+--                                 END) END AS role,
+--                                 n.name
+--                             FROM (SELECT translate(lower(own.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name OFFSET 0) AS n
+--                             OFFSET 0
+--                         ) AS o
+--                         -- What a key for slots holds: itself, or the only element of its list.
+--                         CROSS JOIN LATERAL (
+--                             SELECT CASE WHEN o.role IN ('slots', 'week slots') THEN CASE
+--                                 WHEN jsonb_typeof(own.value) <> 'array' THEN own.value
+--                                 WHEN jsonb_array_length(own.value) = 1 THEN own.value -> 0
+--                             END END AS value
+--                             OFFSET 0
+--                         ) AS slot
+--                         LEFT JOIN LATERAL jsonb_each(CASE jsonb_typeof(slot.value) WHEN 'object' THEN slot.value END)
+--                             WITH ORDINALITY AS deep (key, value, i) ON true
+--                         CROSS JOIN LATERAL (
+--                             SELECT
+--                                 CASE WHEN deep.key IS NULL THEN o.role ELSE coalesce(words.roles ->> n.name, CASE
+--                                     WHEN n.name ~ words.zone_stems THEN 'offset'
+--                                     WHEN n.name ~ words.break_stems THEN 'break'
+--                                     ELSE 'other'
+--                                 END) END AS role,
+--                                 coalesce(n.name, o.name) AS name,
+--                                 deep.key IS NOT NULL AS in_slot,
+--                                 coalesce(deep.key, own.key) AS key,
+--                                 CASE
+--                                     WHEN deep.key IS NOT NULL THEN deep.value
+--                                     WHEN jsonb_typeof(slot.value) = 'string' THEN slot.value
+--                                     ELSE own.value
+--                                 END AS value,
+--                                 CASE
+--                                     WHEN deep.key IS NULL THEN ''
+--                                     WHEN jsonb_typeof(own.value) = 'array' THEN own.at || '000000001'
+--                                     ELSE own.at
+--                                 END COLLATE "C" AS object
+--                             FROM (SELECT translate(lower(deep.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name OFFSET 0) AS n
+--                             OFFSET 0
+--                         ) AS d
+--                         CROSS JOIN LATERAL (
+--                             SELECT
+--                                 CASE jsonb_typeof(d.value) WHEN 'string' THEN btrim(d.value #>> '{}', words.blank) END AS text,
+--                                 CASE jsonb_typeof(d.value) WHEN 'string' THEN lower(btrim(d.value #>> '{}', words.blank) COLLATE "C") END AS word
+--                             OFFSET 0
+--                         ) AS w
+--                         CROSS JOIN LATERAL (
+--                             SELECT
+--                                 d.in_slot,
+--                                 d.role IN ('slots', 'week slots') AS is_slots,
+--                                 d.key,
+--                                 d.name,
+--                                 d.value,
+--                                 d.object,
+--                                 own.at AS own_at,
+--                                 CASE WHEN d.in_slot THEN d.object || lpad(deep.i::text, 9, '0') ELSE own.at END AS at,
+--                                 CASE d.role
+--                                     WHEN 'either' THEN CASE
+--                                         WHEN jsonb_typeof(d.value) = 'boolean' OR w.word IN ('true', 'yes', 'false', 'no') THEN 'available' ELSE 'start'
+--                                     END
+--                                     WHEN 'close' THEN CASE jsonb_typeof(d.value) WHEN 'boolean' THEN 'unclear' ELSE 'end' END
+--                                     WHEN 'slots' THEN CASE WHEN d.in_slot THEN 'other' WHEN jsonb_typeof(slot.value) = 'string' THEN 'text' ELSE 'slots' END
+--                                     WHEN 'week slots' THEN CASE WHEN d.in_slot THEN 'other' WHEN jsonb_typeof(slot.value) = 'string' THEN 'text' ELSE 'slots' END
+--                                     ELSE d.role
+--                                 END AS role,
+--                                 w.text,
+--                                 w.word,
+--                                 CASE
+--                                     WHEN d.value IN ('true', '1') OR w.word IN ('true', 'yes') THEN true
+--                                     WHEN d.value IN ('false', '0') OR w.word IN ('false', 'no') THEN false
+--                                 END AS is_on,
+--                                 d.value = 'null' OR coalesce(w.text = '', false) AS blank
+--                             OFFSET 0
+--                         ) AS leaf
+--                         -- The times of a leaf: of a text both sides, of a start or an end one.
+--                         CROSS JOIN LATERAL (
+--                             SELECT
+--                                 min(q.time) FILTER (WHERE q.side = 'start') AS start_time,
+--                                 min(q.time) FILTER (WHERE q.side = 'end') AS end_time,
+--                                 bool_or(q.twelve) FILTER (WHERE q.time IS NOT NULL) AS twelve,
+--                                 bool_and(q.sure) FILTER (WHERE q.time IS NOT NULL) AS sure,
+--                                 coalesce(bool_or(q.four LIKE '0%'), false) AS pads,
+--                                 coalesce(bool_or(q.four IS NOT NULL), false) AS has_four,
+--                                 CASE leaf.role
+--                                     WHEN 'text' THEN CASE
+--                                         WHEN leaf.word IN ('closed', 'off') THEN NULL
+--                                         WHEN leaf.text = '' THEN ' 2empty_value'
+--                                         WHEN count(*) = 0 THEN
+--                                             CASE WHEN leaf.value::text ~* words.clock_text THEN ' 2slot_starts' ELSE ' 2not_a_range' END
+--                                         ELSE coalesce(
+--                                             min(q.reason) FILTER (WHERE q.side = 'start'),
+--                                             min(q.reason) FILTER (WHERE q.side = 'end'),
+--                                             CASE WHEN bool_or(q.twelve) <> bool_and(q.twelve) THEN ' 2mixed_clock' END
+--                                         )
+--                                     END
+--                                     WHEN 'slots' THEN CASE
+--                                         WHEN leaf.value IN ('null', '[]') OR jsonb_typeof(slot.value) = 'object' THEN NULL
+--                                         WHEN jsonb_typeof(leaf.value) = 'boolean' THEN ' 2not_a_range'
+--                                         WHEN jsonb_typeof(leaf.value) = 'number' THEN ' 2bare_number'
+--                                         WHEN slot.value IS NOT NULL THEN CASE jsonb_typeof(slot.value)
+--                                             WHEN 'number' THEN ' 2slot_starts'
+--                                             WHEN 'array' THEN ' 2not_a_range'
+--                                             ELSE ' 2no_times'
+--                                         END
+--                                         WHEN EXISTS (
+--                                             SELECT FROM jsonb_array_elements(CASE jsonb_typeof(leaf.value) WHEN 'array' THEN leaf.value END) AS n (value)
+--                                             WHERE jsonb_typeof(n.value) <> 'number' AND n.value::text !~* words.clock_text
+--                                         ) THEN ' 2several_slots'
+--                                         WHEN leaf.value -> 2 IS NULL THEN ' 2pair_or_starts'
+--                                         ELSE ' 2slot_starts'
+--                                     END
+--                                     ELSE CASE WHEN leaf.role IN ('start', 'end') AND NOT leaf.blank THEN CASE jsonb_typeof(leaf.value)
+--                                         WHEN 'string' THEN min(q.reason)
+--                                         WHEN 'number' THEN ' 2bare_number'
+--                                         ELSE ' 2not_a_time'
+--                                     END END
+--                                 END AS failure,
+--                                 coalesce(
+--                                     min(CASE WHEN q.four IS NULL THEN q.reason ELSE ' 2ambiguous_time' END) FILTER (WHERE q.side = 'start'),
+--                                     min(CASE WHEN q.four IS NULL THEN q.reason ELSE ' 2ambiguous_time' END) FILTER (WHERE q.side = 'end')
+--                                 ) AS strict
+--                             FROM (
+--                                 SELECT
+--                                     y.side,
+--                                     y.four,
+--                                     y.p[5] IS NOT NULL AS twelve,
+--                                     y.p[5] IS NOT NULL OR coalesce(y.p[1], y.four) ~ '^(0[0-9]|1[3-9]|2[0-9])' AS sure,
+--                                     z.time,
+--                                     CASE
+--                                         WHEN z.time IS NOT NULL THEN NULL
+--                                         WHEN y.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN ' 2date'
+--                                         WHEN y.p IS NULL AND y.text ~* words.offset_text THEN ' 2offset_in_time'
+--                                         ELSE ' 2not_a_time'
+--                                     END AS reason
+--                                 FROM (
+--                                     SELECT
+--                                         x.side,
+--                                         x.text,
+--                                         CASE WHEN x.text ~ '^([01][0-9]|2[0-3])[0-5][0-9]$' THEN x.text END AS four,
+--                                         regexp_match(x.text, words.clock_parts, 'i') AS p
+--                                     FROM (
+--                                         SELECT CASE WHEN leaf.role = 'text' THEN regexp_split_to_array(leaf.text, words.joint, 'i') END AS sides
+--                                         OFFSET 0
+--                                     ) AS r
+--                                     CROSS JOIN LATERAL (
+--                                         VALUES
+--                                             ('start', CASE leaf.role WHEN 'start' THEN leaf.text WHEN 'text' THEN btrim(r.sides[1], words.blank) END),
+--                                             ('end', CASE leaf.role WHEN 'end' THEN leaf.text WHEN 'text' THEN btrim(r.sides[2], words.blank) END)
+--                                     ) AS x (side, text)
+--                                     WHERE x.text <> ''
+--                                         AND (
+--                                             leaf.role <> 'text' OR cardinality(r.sides) = 2
+--                                             AND btrim(r.sides[1], words.blank) <> '' AND btrim(r.sides[2], words.blank) <> ''
+--                                         )
+--                                     OFFSET 0
+--                                 ) AS y
+--                                 CROSS JOIN LATERAL (
+--                                     -- Only a shape that is read as it is meant comes to a cast.
+--                                     SELECT CASE
+--                                         WHEN y.four IS NOT NULL THEN make_time(left(y.four, 2)::integer, right(y.four, 2)::integer, 0)
+--                                         WHEN y.p[5] IS NOT NULL THEN CASE
+--                                             WHEN y.p[1]::integer BETWEEN 1 AND 12 AND y.p[4] IS NULL THEN make_time(
+--                                                 y.p[1]::integer % 12 + CASE lower(y.p[5]) WHEN 'p' THEN 12 ELSE 0 END,
+--                                                 coalesce(y.p[2], '0')::integer,
+--                                                 coalesce(y.p[3], '0')::integer
+--                                             )
+--                                         END
+--                                         WHEN y.p[2] IS NULL THEN NULL
+--                                         WHEN y.p[1]::integer < 24 OR y.p[1] = '24' AND y.side = 'end'
+--                                             AND y.p[2] || coalesce(y.p[3], '') || coalesce(y.p[4], '') !~ '[1-9]'
+--                                             THEN make_time(
+--                                                 y.p[1]::integer,
+--                                                 y.p[2]::integer,
+--                                                 (coalesce(y.p[3], '0') || coalesce(left(y.p[4], 7), ''))::double precision
+--                                             )
+--                                     END AS time
+--                                     OFFSET 0
+--                                 ) AS z
+--                             ) AS q
+--                         ) AS clock
+--                         -- What else a leaf means: for the day whatever it says, or only if it is not closed.
+--                         CROSS JOIN LATERAL (
+--                             SELECT
+--                                 CASE leaf.role WHEN 'available' THEN leaf.is_on WHEN 'closed' THEN NOT leaf.is_on END AS opens,
+--                                 CASE WHEN g.is_zone THEN leaf.text END AS zone,
+--                                 CASE leaf.role
+--                                     WHEN 'zone' THEN CASE WHEN leaf.value <> 'null' AND NOT g.is_zone THEN ' 2zone_unknown' END
+--                                     WHEN 'offset' THEN CASE WHEN leaf.value <> 'null' THEN ' 2zone_offset' END
+--                                     WHEN 'date' THEN CASE WHEN leaf.value NOT IN ('null', 'false', '""', '[]', '{}') THEN ' 2date' END
+--                                     WHEN 'recurs' THEN CASE
+--                                         WHEN leaf.value <> 'null' AND leaf.is_on IS NOT TRUE AND leaf.word IS DISTINCT FROM 'weekly' THEN ' 2not_weekly'
+--                                     END
+--                                     WHEN 'fortnight' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2not_weekly' END
+--                                     WHEN 'available' THEN CASE WHEN leaf.is_on IS NULL THEN ' 2unreadable_flag' END
+--                                     WHEN 'closed' THEN CASE WHEN leaf.is_on IS NULL THEN ' 2unreadable_flag' END
+--                                     WHEN 'unclear' THEN ' 2unreadable_flag'
+--                                     ELSE CASE WHEN leaf.role <> 'exception' AND g.inside ~ 'zone' THEN ' 2zone_unknown' END
+--                                 END AS always,
+--                                 CASE leaf.role
+--                                     WHEN 'always' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2all_day' END
+--                                     WHEN 'booked' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2booked' END
+--                                     WHEN 'gone' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2contradiction' END
+--                                     WHEN 'status' THEN CASE WHEN leaf.value IN ('false', '0') OR leaf.word = ANY (words.away) THEN ' 2contradiction' END
+--                                     WHEN 'seats' THEN CASE
+--                                         WHEN jsonb_typeof(leaf.value) NOT IN ('null', 'number')
+--                                             OR jsonb_typeof(leaf.value) = 'number' AND leaf.value < '1' THEN ' 2contradiction'
+--                                     END
+--                                     WHEN 'switch' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2break' END
+--                                     WHEN 'break' THEN CASE
+--                                         WHEN leaf.value IN ('null', 'false', '""', '[]', '{}', '0') THEN NULL
+--                                         WHEN EXISTS (
+--                                             SELECT FROM jsonb_each(CASE jsonb_typeof(leaf.value) WHEN 'object' THEN leaf.value END) AS b (key, value)
+--                                             WHERE words.roles ->> translate(lower(b.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') IN ('available', 'either')
+--                                                 AND (
+--                                                     b.value IN ('false', '0')
+--                                                     OR jsonb_typeof(b.value) = 'string'
+--                                                     AND lower(btrim(b.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no')
+--                                                 )
+--                                         ) THEN NULL
+--                                         ELSE ' 2break'
+--                                     END
+--                                     ELSE CASE WHEN g.is_unread AND CASE
+--                                         WHEN words.days ? lower(btrim(leaf.key, words.blank) COLLATE "C") THEN leaf.value <> 'null'
+--                                         ELSE leaf.name ~ words.numbered AND leaf.value NOT IN ('null', '0', '""', '[]', '{}')
+--                                             OR leaf.value::text ~* words.times_text
+--                                             OR coalesce(g.inside ~ '\m(start|end|either|close)\M', false)
+--                                     END THEN ' 2unknown_key' END
+--                                 END AS when_open,
+--                                 (leaf.role IN ('start', 'end') OR leaf.in_slot AND leaf.is_slots)
+--                                     AND leaf.value NOT IN ('null', '""', '[]', '{}') AS holds_time,
+--                                 own.key IS NOT NULL AND o.role IN ('slots', 'week slots')
+--                                     AND own.value NOT IN ('null', '""', '[]', '{}') AS slots_hold,
+--                                 leaf.role = 'text' AND leaf.word IN ('closed', 'off') AS is_closed_word,
+--                                 leaf.role = 'slots' AND leaf.value IN ('null', '[]') AS is_empty_slots,
+--                                 leaf.role IN ('day', 'day group', 'list day', 'week list day') AND leaf.value <> 'null' AS is_name,
+--                                 g.is_unread,
+--                                 CASE WHEN g.is_unread THEN
+--                                     CASE WHEN own.key IS NULL THEN '[]' ELSE jsonb_build_array(own.key) END
+--                                     || CASE WHEN leaf.in_slot AND jsonb_typeof(own.value) = 'array' THEN '[0]'::jsonb ELSE '[]' END
+--                                     || CASE WHEN leaf.in_slot THEN jsonb_build_array(leaf.key) ELSE '[]' END
+--                                 END AS steps
+--                             FROM (
+--                                 SELECT
+--                                     u.is_unread,
+--                                     leaf.role = 'zone' AND jsonb_typeof(leaf.value) = 'string'
+--                                         AND leaf.text IN (SELECT z.name FROM provider_availability_zones AS z) AS is_zone,
+--                                     -- What the keys below an unread one are for.
+--                                     CASE WHEN u.is_unread AND jsonb_typeof(leaf.value) IN ('object', 'array') THEN (
+--                                         SELECT string_agg(DISTINCT CASE
+--                                             WHEN i.name ~ words.zone_stems OR words.roles ->> i.name IN ('zone', 'offset')
+--                                                 THEN CASE WHEN i.first <> 'n' THEN 'zone' END
+--                                             ELSE words.roles ->> i.name
+--                                         END, ' ')
+--                                         FROM (
+--                                             SELECT
+--                                                 k.found[2] AS first,
+--                                                 translate(lower(CASE
+--                                                     WHEN position('\' IN k.found[1]) > 0 THEN ('"' || k.found[1] || '"')::jsonb #>> '{}'
+--                                                     ELSE k.found[1]
+--                                                 END COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name
+--                                             FROM regexp_matches(leaf.value::text, words.keys_text, 'g') AS k (found)
+--                                             OFFSET 0
+--                                         ) AS i
+--                                     ) END AS inside
+--                                 FROM (
+--                                     SELECT leaf.role IN (
+--                                         'other', 'note', 'exception', 'week', 'group', 'list', 'list group', 'week list'
+--                                     ) AS is_unread
+--                                     OFFSET 0
+--                                 ) AS u
+--                                 OFFSET 0
+--                             ) AS g
+--                             OFFSET 0
+--                         ) AS fact
+--                         WINDOW same AS (PARTITION BY leaf.object)
+--                     ) AS s
+--                     OFFSET 0
+--                 ) AS t
+--                 OFFSET 0
+--             ) AS f
+--             -- What the times of a day say together, if each can be read.
+--             CROSS JOIN LATERAL (
+--                 SELECT
+--                     CASE WHEN cardinality(f.zones) > 1 THEN (
+--                         SELECT min(split_part(z.zone, ' ', 1) COLLATE "C") || ' 2contradiction'
+--                         FROM unnest(f.zones) AS z (zone)
+--                         WHERE split_part(z.zone, ' ', 2) <> split_part(f.zone, ' ', 2)
+--                     ) END AS zones_differ,
+--                     CASE
+--                         WHEN f.failure IS NOT NULL OR f.closing IS NOT NULL THEN NULL
+--                         WHEN f.slot_closed IS NOT NULL THEN
+--                             CASE WHEN f.start_time IS NOT NULL OR f.says_open THEN f.slot_closed || ' 2contradiction' END
+--                         WHEN f.start_time IS NULL THEN CASE
+--                             WHEN f.empty IS NULL THEN ' 2no_times'
+--                             WHEN f.says_open THEN f.empty || ' 2no_times'
+--                         END
+--                         WHEN f.start_time < f.end_time AND f.start_time = f.last_start AND f.end_time = f.last_end AND NOT f.mixed THEN NULL
+--                         ELSE (
+--                             SELECT min(CASE
+--                                 WHEN s.first_start >= s.first_end THEN ' 2start_not_before_end'
+--                                 WHEN s.start_time <> s.first_start OR s.end_time <> s.first_end THEN s.at || ' 2contradiction'
+--                                 WHEN f.mixed AND s.twelve <> s.first_twelve THEN s.at || ' 2mixed_clock'
+--                             END COLLATE "C")
+--                             FROM (
+--                                 SELECT
+--                                     p.*,
+--                                     first_value(p.start_time) OVER (ORDER BY p.start_time IS NULL, p.at COLLATE "C") AS first_start,
+--                                     first_value(p.end_time) OVER (ORDER BY p.end_time IS NULL, p.at COLLATE "C") AS first_end,
+--                                     first_value(p.twelve) OVER (ORDER BY p.at COLLATE "C") AS first_twelve
+--                                 FROM unnest(f.ats, f.starts, f.ends, f.twelves) AS p (at, start_time, end_time, twelve)
+--                             ) AS s
+--                         )
+--                     END AS finding
+--                 OFFSET 0
+--             ) AS c
+--             OFFSET 0
+--         ) AS r
+--         -- 4. The days that a list or an entry names; in a day or a slot, whether it names just this day.
+--         CROSS JOIN LATERAL (
+--             SELECT
+--                 CASE part.part
+--                     WHEN 'day' THEN ARRAY[part.day]
+--                     WHEN 'names' THEN string_to_array(min(n.said), ' ')
+--                     WHEN 'entry' THEN coalesce(string_to_array(min(n.said) FILTER (WHERE NOT n.in_slot), ' '), ARRAY['?'])
+--                 END AS days,
+--                 CASE
+--                     WHEN part.part = 'day' THEN min(n.at || ' 2contradiction') FILTER (WHERE n.said IS DISTINCT FROM part.day)
+--                     WHEN part.part = 'names' THEN min(n.at || n.reason)
+--                     WHEN part.part = 'entry' AND jsonb_typeof(part.value) = 'object' THEN least(
+--                         CASE WHEN count(n.said) FILTER (WHERE NOT n.in_slot) = 0 THEN ' 0no_day' END,
+--                         CASE WHEN count(n.said) FILTER (WHERE NOT n.in_slot) > 1 AND (
+--                             min(n.said) FILTER (WHERE NOT n.in_slot) <> max(n.said) FILTER (WHERE NOT n.in_slot)
+--                             OR bool_or(n.said LIKE '%?%' AND NOT n.in_slot)
+--                         ) THEN ' 0contradiction' END,
+--                         min(n.at || n.reason) FILTER (WHERE NOT n.in_slot),
+--                         min(n.at || ' 2contradiction') FILTER (WHERE n.in_slot)
+--                     )
+--                     WHEN part.part = 'interval' THEN min(n.at || ' 2contradiction')
+--                 END AS finding
+--             FROM (
+--                 SELECT (f.field ->> 0) COLLATE "C" AS at, f.field -> 1 = 'true' AS in_slot, o.said, o.reason
+--                 FROM jsonb_array_elements(coalesce(r.names, part.names)) AS f (field)
+--                 CROSS JOIN LATERAL (
+--                     SELECT
+--                         string_agg(DISTINCT coalesce(t.day, '?'), ' ') AS said,
+--                         (array_agg(t.reason ORDER BY t.i) FILTER (WHERE t.reason IS NOT NULL))[1] AS reason
+--                     FROM (
+--                         SELECT
+--                             s.i,
+--                             s.day,
+--                             CASE
+--                                 WHEN s.day IS NOT NULL THEN CASE
+--                                     WHEN row_number() OVER (PARTITION BY s.day ORDER BY s.i) > 1 THEN ' 2duplicate_day'
+--                                 END
+--                                 WHEN jsonb_typeof(s.value) = 'number' OR s.text ~ '^[0-9]+$' THEN ' 2day_number'
+--                                 WHEN words.roles ->> translate(s.text, E'_- \t\n\r\f\x0b', '') LIKE '%group' OR s.text ~ words.day_group THEN ' 2day_group'
+--                                 WHEN s.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN ' 2date'
+--                                 ELSE ' 2unknown_day'
+--                             END AS reason
+--                         FROM (
+--                             SELECT d.value, d.i, t.text, words.days ->> t.text AS day
+--                             FROM jsonb_array_elements(
+--                                 CASE jsonb_typeof(f.field -> 2) WHEN 'array' THEN f.field -> 2 ELSE jsonb_build_array(f.field -> 2) END
+--                             ) WITH ORDINALITY AS d (value, i)
+--                             CROSS JOIN LATERAL (
+--                                 SELECT CASE jsonb_typeof(d.value) WHEN 'string' THEN lower(btrim(d.value #>> '{}', words.blank) COLLATE "C") END AS text
+--                                 OFFSET 0
+--                             ) AS t
+--                         ) AS s
+--                     ) AS t
+--                 ) AS o
+--             ) AS n
+--         ) AS named
+--         -- An interval that says closed is none.
+--         CROSS JOIN LATERAL (
+--             SELECT
+--                 least(r.finding, named.finding, CASE WHEN r.state = 'closed' THEN r.closed_at || ' 2contradiction' END) AS finding,
+--                 least(r.strict, named.finding, CASE WHEN r.state = 'closed' THEN r.closed_at || ' 2contradiction' END) AS strict
+--             OFFSET 0
+--         ) AS i
+--     ) AS p
+--     LEFT JOIN LATERAL (
+--         SELECT u.day, CASE u.day
+--             WHEN 'monday' THEN 1 WHEN 'tuesday' THEN 2 WHEN 'wednesday' THEN 4 WHEN 'thursday' THEN 8
+--             WHEN 'friday' THEN 16 WHEN 'saturday' THEN 32 WHEN 'sunday' THEN 64
+--         END AS bit
+--         FROM unnest(p.days) AS u (day)
+--     ) AS d ON true
+-- ) AS week
+-- CROSS JOIN LATERAL (
+--     -- 5. The verdict: what was found, first in the document's order.
+--     SELECT
+--         f.outcome,
+--         CASE WHEN f.outcome = 'rejected' THEN coalesce(
+--             substr(split_part(f.finding, ' ', 2), 2),
+--             CASE jsonb_typeof(given.doc) WHEN 'string' THEN 'text' ELSE 'no_week' END
+--         ) END AS reason,
+--         f.finding,
+--         week.shape,
+--         week.ignored,
+--         week.days,
+--         (
+--             SELECT array_agg(s.state <> 'closed') FROM unnest(week.states) AS s (state)
+--         ) AS available,
+--         (
+--             SELECT array_agg(CASE s.state WHEN 'true' THEN week.interval_start WHEN 'closed' THEN NULL ELSE s.start_time END)
+--             FROM unnest(week.states, week.starts) AS s (state, start_time)
+--         ) AS starts,
+--         (
+--             SELECT array_agg(CASE s.state WHEN 'true' THEN week.interval_end WHEN 'closed' THEN NULL ELSE s.end_time END)
+--             FROM unnest(week.states, week.ends) AS s (state, end_time)
+--         ) AS ends,
+--         (
+--             SELECT array_agg(coalesce(
+--                 split_part(s.zone, ' ', 2), split_part(week.outer_zones[1], ' ', 2), settings ->> 'default_timezone'
+--             ))
+--             FROM unnest(week.zones) AS s (zone)
+--         ) AS zones,
+--         week.places
+--     FROM (
+--         SELECT week.pads OR week.given IS NOT NULL AND week.interval_pads AS pads OFFSET 0
+--     ) AS digits
+--     CROSS JOIN LATERAL (
+--         SELECT CASE WHEN week.found = 0 THEN week.nothing ELSE least(
+--             week.always,
+--             week.base,
+--             CASE WHEN digits.pads THEN week.lenient ELSE week.strict END,
+--             CASE WHEN week.some_open THEN week.when_open END,
+--             CASE WHEN week.some_texts THEN week.when_texts END,
+--             CASE WHEN week.some_flags THEN week.when_flags END,
+--             CASE WHEN week.some_times THEN week.interval_at || ' 1contradiction' END,
+--             CASE
+--                 WHEN week.given IS NULL THEN NULL
+--                 WHEN week.interval_at IS NULL THEN week.given || ' 2no_times'
+--                 ELSE least(
+--                     CASE WHEN digits.pads THEN week.interval_lenient ELSE week.interval_strict END,
+--                     -- Two levels say one.
+--                     CASE WHEN week.last_interval_at > week.interval_at THEN week.last_interval_at || ' 1contradiction' END
+--                 )
+--             END,
+--             -- The same day twice.
+--             CASE WHEN week.repeats THEN (
+--                 SELECT min(t.at || CASE
+--                     WHEN t.form LIKE 'list%'
+--                         AND (t.state = 'open' OR t.state = 'four' AND digits.pads)
+--                         AND (t.first_state = 'open' OR t.first_state = 'four' AND digits.pads)
+--                         AND (t.start_time, t.end_time) <> (t.first_start, t.first_end) THEN ' 1several_slots'
+--                     ELSE ' 1duplicate_day'
+--                 END COLLATE "C") FILTER (WHERE t.nth > 1)
+--                 FROM (
+--                     SELECT
+--                         d.*,
+--                         week.shape AS form,
+--                         row_number() OVER twins AS nth,
+--                         first_value(d.state) OVER twins AS first_state,
+--                         first_value(d.start_time) OVER twins AS first_start,
+--                         first_value(d.end_time) OVER twins AS first_end
+--                     FROM unnest(week.days, week.states, week.starts, week.ends, week.ats) AS d (day, state, start_time, end_time, at)
+--                     WHERE d.day <> '?'
+--                     WINDOW twins AS (PARTITION BY d.day ORDER BY d.at COLLATE "C")
+--                 ) AS t
+--             ) END,
+--             -- Two zones for one day: the later of the two is found.
+--             CASE WHEN cardinality(week.outer_zones) > 0 THEN (
+--                 SELECT min(greatest(split_part(z.zone, ' ', 1), split_part(o.zone, ' ', 1)) COLLATE "C") || ' 2contradiction'
+--                 FROM (SELECT min(z.zone COLLATE "C") FROM unnest(week.outer_zones) AS z (zone)) AS o (zone)
+--                 CROSS JOIN (SELECT unnest(week.outer_zones) UNION ALL SELECT unnest(week.zones)) AS z (zone)
+--                 WHERE split_part(z.zone, ' ', 2) <> split_part(o.zone, ' ', 2)
+--             ) END
+--         ) END AS finding
+--         OFFSET 0
+--     ) AS n
+--     CROSS JOIN LATERAL (
+--         SELECT
+--             CASE
+--                 WHEN given.doc IS NULL OR given.doc IN ('null', '{}', '[]', '""') THEN 'empty'
+--                 WHEN week.found > 0 AND n.finding IS NULL THEN 'converted'
+--                 ELSE 'rejected'
+--             END AS outcome,
+--             n.finding
+--         OFFSET 0
+--     ) AS f
+--     OFFSET 0
 -- ) AS verdict
+-- CROSS JOIN LATERAL (
+--     -- 6. Where a finding is: the steps to it, and what stands there.
+--     SELECT CASE WHEN verdict.outcome = 'rejected' THEN (
+--         WITH RECURSIVE walk AS (
+--             SELECT 0 AS depth, given.doc AS node, '[]'::jsonb AS steps
+--             UNION ALL
+--             SELECT w.depth + 1, child.value, w.steps || child.step
+--             FROM walk AS w
+--             CROSS JOIN LATERAL (
+--                 SELECT to_jsonb(m.key) AS step, m.value
+--                 FROM jsonb_each(CASE jsonb_typeof(w.node) WHEN 'object' THEN w.node END) WITH ORDINALITY AS m (key, value, i)
+--                 WHERE m.i = substr(verdict.finding, w.depth * 9 + 1, 9)::bigint
+--                 UNION ALL
+--                 SELECT to_jsonb(i.n), w.node -> i.n
+--                 FROM (SELECT substr(verdict.finding, w.depth * 9 + 1, 9)::integer - 1) AS i (n)
+--                 WHERE jsonb_typeof(w.node) = 'array'
+--             ) AS child
+--             WHERE char_length(split_part(verdict.finding, ' ', 1)) > w.depth * 9
+--         )
+--         SELECT jsonb_build_array(w.steps, w.node) FROM walk AS w ORDER BY w.depth DESC LIMIT 1
+--     ) END AS found
+--     OFFSET 0
+-- ) AS place
+-- CROSS JOIN LATERAL (
+--     -- A key that is not there is named as the counterpart of the one that is.
+--     SELECT CASE WHEN verdict.reason LIKE 'missing%' THEN (
+--         SELECT jsonb_build_array(CASE left(split_part(verdict.finding, ' ', 3), 1)
+--             WHEN '=' THEN m.key
+--             ELSE coalesce((
+--                 SELECT overlay(m.key PLACING c.other FROM position(c.said IN m.key) FOR char_length(c.said))
+--                 FROM (
+--                     VALUES
+--                         (1, 'missing_end', 'opening', 'closing'), (2, 'missing_end', 'Opening', 'Closing'),
+--                         (3, 'missing_end', 'opens', 'closes'), (4, 'missing_end', 'Opens', 'Closes'),
+--                         (5, 'missing_end', 'open', 'close'), (6, 'missing_end', 'Open', 'Close'),
+--                         (7, 'missing_end', 'start', 'end'), (8, 'missing_end', 'Start', 'End'),
+--                         (9, 'missing_end', 'begin', 'end'), (10, 'missing_end', 'Begin', 'End'),
+--                         (11, 'missing_end', 'from', 'to'), (12, 'missing_end', 'From', 'To'),
+--                         (1, 'missing_start', 'closing', 'opening'), (2, 'missing_start', 'Closing', 'Opening'),
+--                         (3, 'missing_start', 'closes', 'opens'), (4, 'missing_start', 'Closes', 'Opens'),
+--                         (5, 'missing_start', 'close', 'open'), (6, 'missing_start', 'Close', 'Open'),
+--                         (7, 'missing_start', 'end', 'start'), (8, 'missing_start', 'End', 'Start'),
+--                         (9, 'missing_start', 'to', 'from'), (10, 'missing_start', 'To', 'From')
+--                 ) AS c (n, reason, said, other)
+--                 WHERE c.reason = verdict.reason AND position(c.said IN m.key) > 0
+--                 ORDER BY c.n
+--                 LIMIT 1
+--             ), CASE verdict.reason WHEN 'missing_end' THEN 'end' ELSE 'start' END)
+--         END)
+--         FROM jsonb_object_keys(CASE jsonb_typeof(place.found -> 1) WHEN 'object' THEN place.found -> 1 END)
+--             WITH ORDINALITY AS m (key, i)
+--         WHERE m.i = right(verdict.finding, 9)::bigint
+--     ) END AS step
+--     OFFSET 0
+-- ) AS missing
+-- CROSS JOIN LATERAL (
+--     -- 7. Paths as they are written. What would hide on a screen, or move its cursor, is written as an escape.
+--     SELECT CASE WHEN verdict.outcome = 'rejected' OR verdict.ignored IS NOT NULL THEN (
+--         SELECT array_agg(DISTINCT p.path ORDER BY p.path)
+--         FROM (
+--             SELECT '$' || coalesce(string_agg(CASE
+--                 WHEN s.i IS NULL THEN NULL
+--                 WHEN s.text IS NULL THEN '[*]'
+--                 WHEN s.is_index THEN '[' || s.text || ']'
+--                 WHEN s.text ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.' || s.text
+--                 ELSE '[''' || CASE WHEN s.text ~ words.unseen THEN (
+--                     SELECT string_agg(
+--                         CASE WHEN c.letter ~ words.unseen THEN '\u' || lpad(to_hex(ascii(c.letter)), 4, '0') ELSE c.letter END,
+--                         '' ORDER BY c.i
+--                     )
+--                     FROM regexp_split_to_table(s.escaped, '') WITH ORDINALITY AS c (letter, i)
+--                 ) ELSE s.escaped END || ''']'
+--             END, '' ORDER BY s.i), '') AS path
+--             FROM (
+--                 SELECT (place.found -> 0) || coalesce(missing.step, '[]') AS steps
+--                 WHERE verdict.outcome = 'rejected'
+--                 UNION
+--                 SELECT (g.item -> 0) || l.steps
+--                 FROM jsonb_array_elements(CASE WHEN verdict.outcome = 'converted' THEN verdict.ignored END) AS g (item)
+--                 CROSS JOIN LATERAL jsonb_array_elements(g.item -> 1) AS l (steps)
+--             ) AS w
+--             LEFT JOIN LATERAL (
+--                 SELECT
+--                     e.i,
+--                     e.step #>> '{}' AS text,
+--                     jsonb_typeof(e.step) = 'number' AS is_index,
+--                     replace(replace(e.step #>> '{}', '\', '\\'), '''', '\''') AS escaped
+--                 FROM jsonb_array_elements(w.steps) WITH ORDINALITY AS e (step, i)
+--                 OFFSET 0
+--             ) AS s ON true
+--             GROUP BY w.steps
+--         ) AS p
+--     ) END AS paths
+--     OFFSET 0
+-- ) AS written
 -- -- </reading>
 -- $reading$;
 --
@@ -1196,9 +1692,14 @@ COMMIT;
 --     old := document #> at;
 --     SELECT c.proposal INTO answer
 --     FROM (
---         -- 1. Only the texts that say the times, and the flag.
---         SELECT 1 AS rank, 0::bigint AS i,
---             jsonb_set(jsonb_set(document, at || a.path, to_jsonb(start_text)), at || b.path, to_jsonb(end_text)) AS proposal
+--         -- 1. Only the texts that say the times, and the flag; the one that changed alone, so that "9:00" stays as it is.
+--         SELECT 0 AS rank, 2 * a.i + s.i AS i, jsonb_set(document, at || a.path, to_jsonb(s.said)) AS proposal
+--         FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
+--         CROSS JOIN (VALUES (0, start_text), (1, end_text)) AS s (i, said)
+--         WHERE is_said AND is_available AND jsonb_typeof(a.value) = 'string'
+--         UNION ALL
+--         SELECT 1, 0,
+--             jsonb_set(jsonb_set(document, at || a.path, to_jsonb(start_text)), at || b.path, to_jsonb(end_text))
 --         FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
 --         CROSS JOIN provider_availability_leaves(old) WITH ORDINALITY AS b (path, value, i)
 --         WHERE is_said AND is_available AND a.i <> b.i AND jsonb_typeof(a.value) = 'string' AND jsonb_typeof(b.value) = 'string'
@@ -1281,12 +1782,13 @@ COMMIT;
 -- -- Old code wrote a document: its rows follow. A document that cannot be read never fails the writer's transaction: its
 -- -- last good rows stay, and the reject says so. Only days whose old and new reading differ are touched.
 -- CREATE OR REPLACE FUNCTION provider_availability_follow_document() RETURNS trigger
--- LANGUAGE plpgsql SECURITY DEFINER SET jit = off AS $$
+-- LANGUAGE plpgsql SECURITY DEFINER SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 -- DECLARE
 --     policy jsonb;
 --     new_read record;
 --     old_read record;
---     whole boolean := true;
+--     -- Whether every day is held against its row, not only the days that this write says anew.
+--     whole boolean;
 --     direction text := coalesce(current_setting('schedtool.sync', true), '');
 -- BEGIN
 --     SELECT p.settings INTO policy FROM provider_availability_policy AS p ORDER BY p.version DESC LIMIT 1;
@@ -1305,10 +1807,10 @@ COMMIT;
 --     -- Nothing between the writers and these rows but this setting, local to the transaction: the rows' triggers let them pass.
 --     PERFORM set_config('schedtool.sync', 'document', true);
 --     DELETE FROM provider_availability_rejects AS j WHERE j.provider_id = NEW.id;
---     IF NOT FOUND AND TG_OP = 'UPDATE' AND NEW.id = OLD.id THEN
---         SELECT r.* INTO old_read FROM provider_availability_read(OLD.availability, policy) AS r;
---         whole := old_read.outcome = 'rejected';
---     END IF;
+--     whole := FOUND OR TG_OP = 'INSERT' OR NEW.id IS DISTINCT FROM OLD.id;
+--     SELECT r.* INTO old_read
+--     FROM provider_availability_read(CASE WHEN TG_OP = 'UPDATE' THEN OLD.availability END, policy) AS r;
+--     whole := whole OR old_read.outcome = 'rejected';
 --     DELETE FROM provider_availability AS a
 --     WHERE a.provider_id = NEW.id
 --         AND a.day_of_week <> ALL (coalesce(new_read.days, '{}'))
@@ -1338,7 +1840,7 @@ COMMIT;
 -- -- New code wrote a row: its document follows, that day only. Where the document cannot be read it is left alone, and its
 -- -- reject is stale. The drop of the column replaces this body by one that does nothing.
 -- CREATE OR REPLACE FUNCTION provider_availability_follow_row() RETURNS trigger
--- LANGUAGE plpgsql SECURITY DEFINER SET jit = off AS $$
+-- LANGUAGE plpgsql SECURITY DEFINER SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 -- DECLARE
 --     policy jsonb;
 --     document jsonb;
