@@ -421,6 +421,7 @@ CROSS JOIN LATERAL (
         min(p.end_time) FILTER (WHERE p.part = 'interval') AS interval_end,
         -- Zones as "place name": beside the days, and the first of each day.
         array_agg(p.zone) FILTER (WHERE p.part IN ('key', 'interval') AND p.zone IS NOT NULL) AS outer_zones,
+        count(p.zone) AS zoned,
         coalesce(min(p.form) FILTER (WHERE d.day IS NOT NULL), jsonb_typeof(given.doc))
             || coalesce(': ' || string_agg(DISTINCT p.shape, ', ') FILTER (WHERE d.day IS NOT NULL), '') AS shape,
         jsonb_agg(jsonb_build_array(p.steps, p.ignored)) FILTER (WHERE p.ignored IS NOT NULL) AS ignored,
@@ -505,6 +506,7 @@ CROSS JOIN LATERAL (
                 END AS place,
                 level.form || CASE WHEN level.depth > 1 THEN ' in a wrapper' ELSE '' END AS form,
                 CASE WHEN e.part IN ('day', 'interval') OR e.part = 'entry' AND jsonb_typeof(e.value) = 'object' THEN e.value END AS hours,
+                e.part = 'entry' AND jsonb_typeof(e.value) = 'object' AS is_entry,
                 CASE WHEN e.part = 'names' THEN jsonb_build_array(jsonb_build_array(lpad(e.i::text, 9, '0'), false, e.value)) END AS names,
                 j.zone,
                 j.always,
@@ -541,10 +543,10 @@ CROSS JOIN LATERAL (
                 HAVING bool_or(m.value NOT IN ('null', '""'))
             ) AS e (part, i, key, role, day, value, is_list, ords)
             -- 2. What a key beside the days means for them.
-            CROSS JOIN LATERAL (
+            LEFT JOIN LATERAL (
                 SELECT
-                    CASE WHEN e.part = 'key' AND c.is_zone THEN p.at || ' ' || c.text END AS zone,
-                    CASE WHEN e.part = 'key' THEN p.at || CASE e.role
+                    CASE WHEN c.is_zone THEN p.at || ' ' || c.text END AS zone,
+                    p.at || CASE e.role
                         WHEN 'zone' THEN CASE WHEN e.value <> 'null' AND NOT c.is_zone THEN ' 2zone_unknown' END
                         WHEN 'offset' THEN CASE WHEN e.value <> 'null' THEN ' 2zone_offset' END
                         WHEN 'date' THEN CASE WHEN e.value NOT IN ('null', 'false', '""', '[]', '{}') THEN ' 2date' END
@@ -563,8 +565,8 @@ CROSS JOIN LATERAL (
                             WHEN u.reason IS NOT NULL THEN u.reason
                             WHEN e.role <> 'exception' AND c.inside ~ 'zone|offset' THEN ' 2zone_unknown'
                         END
-                    END END AS always,
-                    CASE WHEN e.part = 'key' THEN p.at || CASE e.role
+                    END AS always,
+                    p.at || CASE e.role
                         WHEN 'available' THEN CASE WHEN NOT c.is_on THEN ' 2contradiction' END
                         WHEN 'closed' THEN CASE WHEN c.is_on THEN ' 2contradiction' END
                         WHEN 'gone' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2contradiction' END
@@ -572,11 +574,11 @@ CROSS JOIN LATERAL (
                         WHEN 'seats' THEN CASE
                             WHEN jsonb_typeof(e.value) NOT IN ('null', 'number') OR jsonb_typeof(e.value) = 'number' AND e.value < '1' THEN ' 2contradiction'
                         END
-                    END END AS when_open,
+                    END AS when_open,
                     -- Where no week was found, what may have been meant as one.
                     CASE
-                        WHEN e.part = 'key' AND c.has_no_role AND NOT (c.wraps AND level.depth < 3) THEN p.at || u.reason
-                        WHEN e.part = 'key' AND c.wraps AND level.depth < 3 AND e.i > level.wrapper THEN p.at || ' 2ambiguous_week'
+                        WHEN c.has_no_role AND NOT (c.wraps AND level.depth < 3) THEN p.at || u.reason
+                        WHEN c.wraps AND level.depth < 3 AND e.i > level.wrapper THEN p.at || ' 2ambiguous_week'
                     END AS nothing,
                     CASE WHEN c.may_be_day AND c.word <> '' THEN p.at || ' 2unknown_day' END AS when_texts,
                     CASE WHEN c.may_be_day AND e.value = 'true' THEN p.at || ' 2unknown_day' END AS when_flags,
@@ -627,8 +629,10 @@ CROSS JOIN LATERAL (
                         ) END AS inside
                     FROM (
                         SELECT
-                            e.part = 'key' AND e.role IN ('other', 'note', 'exception', 'week', 'week slots', 'slots', 'list', 'list day', 'list group', 'week list', 'week list day', 'day', 'day group', 'group')
-                                AND NOT (level.given AND e.role IN ('slots', 'week slots') AND e.value NOT IN ('null', '""', '[]', '{}')) AS has_no_role,
+                            e.role IN (
+                                'other', 'note', 'exception', 'week', 'week slots', 'slots', 'list', 'list day', 'list group',
+                                'week list', 'week list day', 'day', 'day group', 'group'
+                            ) AND NOT (level.given AND e.role IN ('slots', 'week slots') AND e.value NOT IN ('null', '""', '[]', '{}')) AS has_no_role,
                             e.role IN ('week', 'week slots', 'week list', 'week list day') AND jsonb_typeof(e.value) IN ('object', 'array') AND e.value NOT IN ('[]', '{}') AS wraps,
                             CASE jsonb_typeof(e.value) WHEN 'string' THEN btrim(e.value #>> '{}', words.blank) END AS text,
                             CASE jsonb_typeof(e.value) WHEN 'string' THEN lower(btrim(e.value #>> '{}', words.blank) COLLATE "C") END AS word
@@ -649,8 +653,9 @@ CROSS JOIN LATERAL (
                     END AS reason
                     OFFSET 0
                 ) AS u
+                WHERE e.part = 'key'
                 OFFSET 0
-            ) AS j
+            ) AS j ON true
             WHERE level.depth > 0
             OFFSET 0
         ) AS part
@@ -1110,61 +1115,71 @@ CROSS JOIN LATERAL (
             ) AS c
             OFFSET 0
         ) AS r
-        -- 4. The days that a list or an entry names; in a day or a slot, whether it names just this day.
+        -- 4. The days that a list or an entry names; in a day or a slot, whether it names just this day: finding and days.
         CROSS JOIN LATERAL (
             SELECT
+                n.said[1] AS finding,
                 CASE part.part
                     WHEN 'day' THEN ARRAY[part.day]
-                    WHEN 'names' THEN string_to_array(min(n.said), ' ')
-                    WHEN 'entry' THEN coalesce(string_to_array(min(n.said) FILTER (WHERE NOT n.in_slot), ' '), ARRAY['?'])
-                END AS days,
-                CASE
-                    WHEN part.part = 'day' THEN min(n.at || ' 2contradiction') FILTER (WHERE n.said IS DISTINCT FROM part.day)
-                    WHEN part.part = 'names' THEN min(n.at || n.reason)
-                    WHEN part.part = 'entry' AND jsonb_typeof(part.value) = 'object' THEN least(
-                        CASE WHEN count(n.said) FILTER (WHERE NOT n.in_slot) = 0 THEN ' 0no_day' END,
-                        CASE WHEN count(n.said) FILTER (WHERE NOT n.in_slot) > 1 AND (
-                            min(n.said) FILTER (WHERE NOT n.in_slot) <> max(n.said) FILTER (WHERE NOT n.in_slot)
-                            OR bool_or(n.said LIKE '%?%' AND NOT n.in_slot)
-                        ) THEN ' 0contradiction' END,
-                        min(n.at || n.reason) FILTER (WHERE NOT n.in_slot),
-                        min(n.at || ' 2contradiction') FILTER (WHERE n.in_slot)
-                    )
-                    WHEN part.part = 'interval' THEN min(n.at || ' 2contradiction')
-                END AS finding
+                    WHEN 'names' THEN string_to_array(n.said[2], ' ')
+                    WHEN 'entry' THEN coalesce(string_to_array(n.said[2], ' '), '{?}')
+                END AS days
             FROM (
-                SELECT (f.field ->> 0) COLLATE "C" AS at, f.field -> 1 = 'true' AS in_slot, o.said, o.reason
-                FROM jsonb_array_elements(coalesce(r.names, part.names)) AS f (field)
-                CROSS JOIN LATERAL (
-                    SELECT
-                        string_agg(DISTINCT coalesce(t.day, '?'), ' ') AS said,
-                        (array_agg(t.reason ORDER BY t.i) FILTER (WHERE t.reason IS NOT NULL))[1] AS reason
+                SELECT CASE WHEN r.names IS NOT NULL OR part.names IS NOT NULL OR part.is_entry THEN (
+                    SELECT ARRAY[
+                        CASE part.part
+                            WHEN 'day' THEN min(n.at || ' 2contradiction') FILTER (WHERE n.said IS DISTINCT FROM part.day)
+                            WHEN 'names' THEN min(n.at || n.reason)
+                            WHEN 'interval' THEN min(n.at || ' 2contradiction')
+                            WHEN 'entry' THEN least(
+                                CASE WHEN part.is_entry AND count(n.said) FILTER (WHERE NOT n.in_slot) = 0 THEN ' 0no_day' END,
+                                CASE WHEN count(n.said) FILTER (WHERE NOT n.in_slot) > 1 AND (
+                                    min(n.said) FILTER (WHERE NOT n.in_slot) <> max(n.said) FILTER (WHERE NOT n.in_slot)
+                                    OR bool_or(n.said LIKE '%?%' AND NOT n.in_slot)
+                                ) THEN ' 0contradiction' END,
+                                min(n.at || n.reason) FILTER (WHERE NOT n.in_slot),
+                                min(n.at || ' 2contradiction') FILTER (WHERE n.in_slot)
+                            )
+                        END,
+                        min(n.said) FILTER (WHERE NOT n.in_slot)
+                    ]
                     FROM (
-                        SELECT
-                            s.i,
-                            s.day,
-                            CASE
-                                WHEN s.day IS NOT NULL THEN CASE
-                                    WHEN row_number() OVER (PARTITION BY s.day ORDER BY s.i) > 1 THEN ' 2duplicate_day'
-                                END
-                                WHEN jsonb_typeof(s.value) = 'number' OR s.text ~ '^[0-9]+$' THEN ' 2day_number'
-                                WHEN words.roles ->> translate(s.text, E'_- \t\n\r\f\x0b', '') LIKE '%group' OR s.text ~ words.day_group THEN ' 2day_group'
-                                WHEN s.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN ' 2date'
-                                ELSE ' 2unknown_day'
-                            END AS reason
-                        FROM (
-                            SELECT d.value, d.i, t.text, words.days ->> t.text AS day
-                            FROM jsonb_array_elements(
-                                CASE jsonb_typeof(f.field -> 2) WHEN 'array' THEN f.field -> 2 ELSE jsonb_build_array(f.field -> 2) END
-                            ) WITH ORDINALITY AS d (value, i)
-                            CROSS JOIN LATERAL (
-                                SELECT CASE jsonb_typeof(d.value) WHEN 'string' THEN lower(btrim(d.value #>> '{}', words.blank) COLLATE "C") END AS text
-                                OFFSET 0
+                        SELECT (f.field ->> 0) COLLATE "C" AS at, f.field -> 1 = 'true' AS in_slot, o.said, o.reason
+                        FROM jsonb_array_elements(coalesce(r.names, part.names)) AS f (field)
+                        CROSS JOIN LATERAL (
+                            SELECT
+                                string_agg(DISTINCT coalesce(t.day, '?'), ' ') AS said,
+                                (array_agg(t.reason ORDER BY t.i) FILTER (WHERE t.reason IS NOT NULL))[1] AS reason
+                            FROM (
+                                SELECT
+                                    s.i,
+                                    s.day,
+                                    CASE
+                                        WHEN s.day IS NOT NULL THEN CASE
+                                            WHEN row_number() OVER (PARTITION BY s.day ORDER BY s.i) > 1 THEN ' 2duplicate_day'
+                                        END
+                                        WHEN jsonb_typeof(s.value) = 'number' OR s.text ~ '^[0-9]+$' THEN ' 2day_number'
+                                        WHEN words.roles ->> translate(s.text, E'_- \t\n\r\f\x0b', '') LIKE '%group' OR s.text ~ words.day_group THEN ' 2day_group'
+                                        WHEN s.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN ' 2date'
+                                        ELSE ' 2unknown_day'
+                                    END AS reason
+                                FROM (
+                                    SELECT d.value, d.i, t.text, words.days ->> t.text AS day
+                                    FROM jsonb_array_elements(
+                                        CASE jsonb_typeof(f.field -> 2) WHEN 'array' THEN f.field -> 2 ELSE jsonb_build_array(f.field -> 2) END
+                                    ) WITH ORDINALITY AS d (value, i)
+                                    CROSS JOIN LATERAL (
+                                        SELECT CASE jsonb_typeof(d.value) WHEN 'string' THEN lower(btrim(d.value #>> '{}', words.blank) COLLATE "C") END AS text
+                                        OFFSET 0
+                                    ) AS t
+                                ) AS s
                             ) AS t
-                        ) AS s
-                    ) AS t
-                ) AS o
+                        ) AS o
+                    ) AS n
+                ) END AS said
+                OFFSET 0
             ) AS n
+            OFFSET 0
         ) AS named
         -- An interval that says closed is none.
         CROSS JOIN LATERAL (
@@ -1194,23 +1209,10 @@ CROSS JOIN LATERAL (
         week.shape,
         week.ignored,
         week.days,
-        (
-            SELECT array_agg(s.state <> 'closed') FROM unnest(week.states) AS s (state)
-        ) AS available,
-        (
-            SELECT array_agg(CASE s.state WHEN 'true' THEN week.interval_start WHEN 'closed' THEN NULL ELSE s.start_time END)
-            FROM unnest(week.states, week.starts) AS s (state, start_time)
-        ) AS starts,
-        (
-            SELECT array_agg(CASE s.state WHEN 'true' THEN week.interval_end WHEN 'closed' THEN NULL ELSE s.end_time END)
-            FROM unnest(week.states, week.ends) AS s (state, end_time)
-        ) AS ends,
-        (
-            SELECT array_agg(coalesce(
-                split_part(s.zone, ' ', 2), split_part(week.outer_zones[1], ' ', 2), settings ->> 'default_timezone'
-            ))
-            FROM unnest(week.zones) AS s (zone)
-        ) AS zones,
+        rows.available,
+        rows.starts,
+        rows.ends,
+        rows.zones,
         week.places
     FROM (
         SELECT week.pads OR week.given IS NOT NULL AND week.interval_pads AS pads OFFSET 0
@@ -1256,7 +1258,7 @@ CROSS JOIN LATERAL (
                 ) AS t
             ) END,
             -- Two zones for one day: the later of the two is found.
-            CASE WHEN cardinality(week.outer_zones) > 0 THEN (
+            CASE WHEN cardinality(week.outer_zones) > 0 AND week.zoned > 1 THEN (
                 SELECT min(greatest(split_part(z.zone, ' ', 1), split_part(o.zone, ' ', 1)) COLLATE "C") || ' 2contradiction'
                 FROM (SELECT min(z.zone COLLATE "C") FROM unnest(week.outer_zones) AS z (zone)) AS o (zone)
                 CROSS JOIN (SELECT unnest(week.outer_zones) UNION ALL SELECT unnest(week.zones)) AS z (zone)
@@ -1275,6 +1277,16 @@ CROSS JOIN LATERAL (
             n.finding
         OFFSET 0
     ) AS f
+    CROSS JOIN LATERAL (
+        SELECT
+            array_agg(s.state <> 'closed') AS available,
+            array_agg(CASE s.state WHEN 'true' THEN week.interval_start WHEN 'closed' THEN NULL ELSE s.start_time END) AS starts,
+            array_agg(CASE s.state WHEN 'true' THEN week.interval_end WHEN 'closed' THEN NULL ELSE s.end_time END) AS ends,
+            array_agg(coalesce(
+                split_part(s.zone, ' ', 2), split_part(week.outer_zones[1], ' ', 2), settings ->> 'default_timezone'
+            )) AS zones
+        FROM unnest(week.states, week.starts, week.ends, week.zones) AS s (state, start_time, end_time, zone)
+    ) AS rows
     OFFSET 0
 ) AS verdict
 CROSS JOIN LATERAL (
