@@ -241,7 +241,7 @@ def test_coming_bookings_come_from_an_index(database: Database) -> None:
     assert kind in {"Index Scan", "Bitmap Heap Scan"}
     assert index == "bookings_provider_id_appointment_date_idx"
 
-    execute(database, f"DROP INDEX {index}")
+    execute(database, f"DROP INDEX {index}, bookings_user_id_appointment_date_idx")
     assert scans(plan(), "bookings") == [("Seq Scan", None)]
 
 
