@@ -26,12 +26,20 @@ documents AS MATERIALIZED (
 WITH words AS MATERIALIZED (
     SELECT
         v.*,
-        -- Texts inside JSON text: a quote that opens one, a clock time or a range in it, a quote that closes it and no key.
-        '(?:^|[ {[])"' || v.gap || '*(?:' || v.clock || '(?:' || v.dash || v.clock || ')?|closed|off)' || v.gap || '*"(?!:)' AS hours_text,
-        '(?:^|[ {[])"' || v.gap || '*(?:' || v.clock || '(?:' || v.dash || v.clock || ')?|[ap](?:m|[.]m[.]?))' || v.gap || '*"(?!:)' AS times_text,
+        -- Within JSON text: a quote that opens a text, a time or a range, a quote that closes it; it is no key.
+        '(?:^|[ {[])"' || v.gap || '*(?:' || v.clock || '(?:' || v.dash || v.clock || ')?|closed|off)' || v.gap
+            || '*"(?!:)' AS hours_text,
+        '(?:^|[ {[])"' || v.gap || '*(?:' || v.clock || '(?:' || v.dash || v.clock || ')?|[ap](?:m|[.]m[.]?))' || v.gap
+            || '*"(?!:)' AS times_text,
         '^"' || v.gap || '*(?:' || v.clock || '|(?:[01][0-9]|2[0-3])[0-5][0-9])' || v.gap || '*"$' AS clock_text,
-        '^(?:' || v.day || ')(?:(?:[ \t\n\r\f\v]*[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212,&/+][ \t\n\r\f\v]*|[ \t\n\r\f\v]+(?:to|and)[ \t\n\r\f\v]+)(?:'
-            || v.day || '))+$' AS day_group
+        '^(?:' || v.day || ')(?:(?:' || v.space || '*[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212,&/+]' || v.space || '*|'
+            || v.space || '+(?:to|and)' || v.space || '+)(?:' || v.day || '))+$' AS day_group,
+        -- What joins the two times of a range; a time and its parts; a time with an offset or a zone behind.
+        '[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212]|' || v.space || '+to' || v.space || '+' AS joint,
+        '^([0-9]{1,2})(?::([0-5][0-9])(?::([0-5][0-9])([.][0-9]{1,6}0*)?)?)?(?:' || v.space || '*([ap])(?:m|[.]m[.]?))?$'
+            AS clock_parts,
+        '^[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?(?:' || v.space || '*[ap](?:m|[.]m[.]?))?' || v.space
+            || '*(?:[-+\u2212][0-9]{1,2}(?::?[0-9]{2})?|[a-z]{1,5}(?:[-+][0-9]+)?)$' AS offset_text
     FROM (
         SELECT
             -- English names of days, in lower case.
@@ -42,8 +50,11 @@ WITH words AS MATERIALIZED (
               "friday": "friday", "fri": "friday", "fr": "friday",
               "saturday": "saturday", "sat": "saturday", "sa": "saturday",
               "sunday": "sunday", "sun": "sunday", "su": "sunday"}'::jsonb AS days,
-            'mon(?:day)?|mo|tue(?:s|sday)?|tu|wed(?:nesday)?|we|thu(?:r|rs|rsday)?|th|fri(?:day)?|fr|sat(?:urday)?|sa|sun(?:day)?|su' AS day,
-            'monday|tuesday|wednesday|thursday|friday|saturday|sunday|(?:^|[^a-z])(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)(?:[^a-z]|$)' AS day_inside,
+            'mon(?:day)?|mo|tue(?:s|sday)?|tu|wed(?:nesday)?|we|thu(?:r|rs|rsday)?|th|'
+                'fri(?:day)?|fr|sat(?:urday)?|sa|sun(?:day)?|su' AS day,
+            -- A key that speaks of a day without being its name: mondayClosed, sun_enabled.
+            'monday|tuesday|wednesday|thursday|friday|saturday|sunday|'
+                '(?:^|[^a-z])(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)(?:[^a-z]|$)' AS day_inside,
             -- What a key is for, by its name in lower case without _, - and spaces. Where the place decides, several words:
             -- "week" may wrap a week, "slots" may hold the hours of a day, "list" may list days beside one interval, "day" may
             -- name those of an entry or a slot, "group" stands for several days.
@@ -116,31 +127,33 @@ WITH words AS MATERIALIZED (
             'timezone|utcoffset|gmtoffset' AS zone_stems,
             'break|lunch|pause|siesta' AS break_stems,
             -- A second interval, or what changes the first: start2, openMinutes, startPeriod.
-            '^(?:(?:start|end|open|close|begin|finish|from|to)(?:time|hours?|at)?[0-9]+|(?:start|end|open|close|begin|finish|opening|closing)(?:mins?|minutes?|period|meridiem|ampm))$' AS numbered,
+            '^(?:(?:start|end|open|close|begin|finish|from|to)(?:time|hours?|at)?[0-9]+|'
+                '(?:start|end|open|close|begin|finish|opening|closing)(?:mins?|minutes?|period|meridiem|ampm))$' AS numbered,
             -- Texts under a status key that say: not available.
-            '{unavailable,closed,off,busy,blocked,block,break,lunch,booked,absent,absence,away,vacation,holiday,leave,timeoff,inactive,
-              disabled,cancelled,canceled,exception,override,date}'::text[] AS away,
-            -- White space, and how JSON text writes it.
+            '{unavailable,closed,off,busy,blocked,block,break,lunch,booked,absent,absence,away,vacation,holiday,leave,timeoff,
+              inactive,disabled,cancelled,canceled,exception,override,date}'::text[] AS away,
+            -- White space; with what else a name is compared without; and how JSON text writes it.
             E' \t\n\r\f\x0b' AS blank,
+            E'_- \t\n\r\f\x0b' AS fold,
+            '[ \t\n\r\f\v]' AS space,
             '(?: |\\[tnrf]|\\u000b)' AS gap,
             -- A clock time, and what joins two, in JSON text.
-            '(?:(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6}0*)?)?|24:00(?::00(?:[.]0+)?)?|(?:0?[1-9]|1[0-2])(?::[0-5][0-9]){0,2}(?: |\\[tnrf]|\\u000b)*[ap](?:m|[.]m[.]?))' AS clock,
-            '(?:(?: |\\[tnrf]|\\u000b)*[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212](?: |\\[tnrf]|\\u000b)*|(?: |\\[tnrf]|\\u000b)+to(?: |\\[tnrf]|\\u000b)+)' AS dash,
+            '(?:(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6}0*)?)?|24:00(?::00(?:[.]0+)?)?|'
+                '(?:0?[1-9]|1[0-2])(?::[0-5][0-9]){0,2}(?: |\\[tnrf]|\\u000b)*[ap](?:m|[.]m[.]?))' AS clock,
+            '(?:(?: |\\[tnrf]|\\u000b)*[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212](?: |\\[tnrf]|\\u000b)*|'
+                '(?: |\\[tnrf]|\\u000b)+to(?: |\\[tnrf]|\\u000b)+)' AS dash,
+            -- A key within JSON text, and an n where its value is null.
             '(?:^|[ {[])"((?:[^"\\]|\\.)*)": (n?)' AS keys_text,
-            -- What joins the two times of a range; a time and its parts; a time with an offset or a zone behind.
-            '[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212]|[ \t\n\r\f\v]+to[ \t\n\r\f\v]+' AS joint,
-            '^([0-9]{1,2})(?::([0-5][0-9])(?::([0-5][0-9])([.][0-9]{1,6}0*)?)?)?(?:[ \t\n\r\f\v]*([ap])(?:m|[.]m[.]?))?$' AS clock_parts,
-            '^[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?(?:[ \t\n\r\f\v]*[ap](?:m|[.]m[.]?))?[ \t\n\r\f\v]*(?:[-+\u2212][0-9]{1,2}(?::?[0-9]{2})?|[a-z]{1,5}(?:[-+][0-9]+)?)$' AS offset_text,
-            '[\u0001-\u001f\u007f-\u00a0\u00ad\u0300-\u036f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb]' AS unseen
+            -- What would hide on a screen, or move its cursor.
+            '[\u0001-\u001f\u007f-\u00a0\u00ad\u0300-\u036f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000'
+                '\ufeff\ufff9-\ufffb]' AS unseen
     ) AS v
 )
 SELECT
     verdict.outcome,
     verdict.reason,
     CASE WHEN verdict.outcome = 'rejected' THEN written.paths[1] END AS path,
-    CASE WHEN verdict.outcome = 'rejected' AND missing.step IS NULL THEN
-        CASE WHEN char_length((place.found -> 1)::text) > 80 THEN left((place.found -> 1)::text, 79) || '…' ELSE (place.found -> 1)::text END
-    END AS value,
+    CASE WHEN char_length(missing.value) > 80 THEN left(missing.value, 79) || '…' ELSE missing.value END AS value,
     verdict.shape,
     CASE WHEN verdict.outcome = 'converted' THEN written.paths END AS ignored,
     CASE WHEN verdict.outcome = 'converted' THEN verdict.days END AS days,
@@ -192,7 +205,8 @@ CROSS JOIN LATERAL (
             f.form,
             CASE f.form WHEN 'wrapper' THEN k.wrapper WHEN 'days and an interval' THEN k.list END,
             k.wrapper,
-            f.form = 'weekday' AND k.given OR f.form = 'days and an interval' AND k.members[array_position(k.ords, k.list)] <> '[]',
+            f.form = 'weekday' AND k.given
+                OR f.form = 'days and an interval' AND k.members[array_position(k.ords, k.list)] <> '[]',
             k.timed,
             k.break_off,
             k.ords,
@@ -229,13 +243,15 @@ CROSS JOIN LATERAL (
                         WHEN 'either' THEN CASE
                             WHEN jsonb_typeof(r.value) = 'boolean'
                                 OR jsonb_typeof(r.value) = 'string'
-                                AND lower(btrim(r.value #>> '{}', words.blank) COLLATE "C") IN ('true', 'yes', 'false', 'no') THEN 'available'
+                                AND lower(btrim(r.value #>> '{}', words.blank) COLLATE "C") IN ('true', 'yes', 'false', 'no')
+                                THEN 'available'
                             ELSE 'start'
                         END
                         WHEN 'close' THEN CASE jsonb_typeof(r.value) WHEN 'boolean' THEN 'unclear' ELSE 'end' END
                         ELSE r.role
                     END AS role,
-                    r.role LIKE 'week%' AND jsonb_typeof(r.value) IN ('object', 'array') AND r.value NOT IN ('{}', '[]') AS wraps,
+                    r.role LIKE 'week%' AND jsonb_typeof(r.value) IN ('object', 'array')
+                        AND r.value NOT IN ('{}', '[]') AS wraps,
                     CASE WHEN r.role LIKE '%list%' THEN CASE jsonb_typeof(r.value)
                         WHEN 'array' THEN (r.value <> '[]' OR r.role <> 'list group') AND NOT EXISTS (
                             SELECT FROM jsonb_array_elements(r.value) AS e (value)
@@ -250,7 +266,8 @@ CROSS JOIN LATERAL (
                     END END AS is_list,
                     r.role = 'switch' AND (
                         r.value IN ('false', '0')
-                        OR jsonb_typeof(r.value) = 'string' AND lower(btrim(r.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no')
+                        OR jsonb_typeof(r.value) = 'string'
+                        AND lower(btrim(r.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no')
                     ) AS switches_off
                 FROM (
                     SELECT
@@ -265,7 +282,7 @@ CROSS JOIN LATERAL (
                         END) AS role
                     FROM jsonb_each(CASE jsonb_typeof(l.next) WHEN 'object' THEN l.next END) WITH ORDINALITY AS e (key, value, i)
                     CROSS JOIN LATERAL (
-                        SELECT translate(lower(e.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name OFFSET 0
+                        SELECT translate(lower(e.key COLLATE "C"), words.fold, '') AS name OFFSET 0
                     ) AS n
                     OFFSET 0
                 ) AS r
@@ -346,7 +363,7 @@ CROSS JOIN LATERAL (
             r.pads,
             CASE
                 WHEN part.part = 'key' THEN part.zone
-                WHEN part.part = 'interval' THEN part.level_at || lpad(part.ords[left(r.zone, 9)::integer]::text, 9, '0') || substr(r.zone, 10)
+                WHEN part.part = 'interval' THEN part.level_at || part.places[left(r.zone, 9)::integer] || substr(r.zone, 10)
                 ELSE part.at || r.zone
             END AS zone,
             CASE WHEN part.part = 'key' THEN part.ignored ELSE r.ignored END AS ignored,
@@ -366,13 +383,13 @@ CROSS JOIN LATERAL (
             END END AS entry,
             -- A place below a part is completed by the part's own; the keys of an interval are some of their level's.
             CASE WHEN part.part = 'interval' THEN part.level_at || CASE
-                WHEN i.finding ~ '^[0-9]' THEN lpad(part.ords[left(i.finding, 9)::integer]::text, 9, '0') || substr(i.finding, 10)
-                WHEN i.finding LIKE ' 2missing%' THEN left(i.finding, -9) || lpad(part.ords[right(i.finding, 9)::integer]::text, 9, '0')
+                WHEN i.finding ~ '^[0-9]' THEN part.places[left(i.finding, 9)::integer] || substr(i.finding, 10)
+                WHEN i.finding LIKE ' 2missing%' THEN left(i.finding, -9) || part.places[right(i.finding, 9)::integer]
                 ELSE i.finding
             END ELSE part.at || r.finding END AS finding,
             CASE WHEN part.part = 'interval' THEN part.level_at || CASE
-                WHEN i.strict ~ '^[0-9]' THEN lpad(part.ords[left(i.strict, 9)::integer]::text, 9, '0') || substr(i.strict, 10)
-                WHEN i.strict LIKE ' 2missing%' THEN left(i.strict, -9) || lpad(part.ords[right(i.strict, 9)::integer]::text, 9, '0')
+                WHEN i.strict ~ '^[0-9]' THEN part.places[left(i.strict, 9)::integer] || substr(i.strict, 10)
+                WHEN i.strict LIKE ' 2missing%' THEN left(i.strict, -9) || part.places[right(i.strict, 9)::integer]
                 ELSE i.strict
             END ELSE part.at || r.strict END AS strict
         FROM (
@@ -382,7 +399,7 @@ CROSS JOIN LATERAL (
                 e.value,
                 e.role,
                 e.day,
-                e.ords,
+                e.places,
                 level.at AS level_at,
                 CASE WHEN e.part = 'names' THEN level.at ELSE level.at || lpad(e.i::text, 9, '0') END AS at,
                 CASE
@@ -395,9 +412,13 @@ CROSS JOIN LATERAL (
                     WHEN 'entry' THEN level.place || E'\x1f' || (e.i - 1)
                 END AS place,
                 level.form || CASE WHEN level.depth > 1 THEN ' in a wrapper' ELSE '' END AS form,
-                CASE WHEN e.part IN ('day', 'interval') OR e.part = 'entry' AND jsonb_typeof(e.value) = 'object' THEN e.value END AS hours,
+                CASE
+                    WHEN e.part IN ('day', 'interval') OR e.part = 'entry' AND jsonb_typeof(e.value) = 'object' THEN e.value
+                END AS hours,
                 e.part = 'entry' AND jsonb_typeof(e.value) = 'object' AS is_entry,
-                CASE WHEN e.part = 'names' THEN jsonb_build_array(jsonb_build_array(lpad(e.i::text, 9, '0'), false, e.value)) END AS names,
+                CASE
+                    WHEN e.part = 'names' THEN jsonb_build_array(jsonb_build_array(lpad(e.i::text, 9, '0'), false, e.value))
+                END AS names,
                 j.zone,
                 j.always,
                 j.when_open,
@@ -407,7 +428,9 @@ CROSS JOIN LATERAL (
                 j.ignored
             FROM level
             CROSS JOIN LATERAL (
-                SELECT CASE WHEN m.day IS NULL THEN 'key' ELSE 'day' END, m.i, m.key, m.role, m.day, m.value, m.is_list, NULL::bigint[]
+                SELECT
+                    CASE WHEN m.day IS NULL THEN 'key' ELSE 'day' END,
+                    m.i, m.key, m.role, m.day, m.value, m.is_list, NULL::text[]
                 FROM unnest(level.ords, level.keys, level.roles, level.days, level.lists, level.members)
                     AS m (i, key, role, day, is_list, value)
                 WHERE m.i IS DISTINCT FROM level.taken
@@ -426,12 +449,13 @@ CROSS JOIN LATERAL (
                     NULL, NULL, NULL,
                     jsonb_object_agg(m.key, m.value),
                     false,
-                    array_agg(m.i ORDER BY m.i)
-                FROM unnest(CASE WHEN level.timed THEN level.ords END, level.keys, level.roles, level.members) AS m (i, key, role, value)
+                    array_agg(lpad(m.i::text, 9, '0') ORDER BY m.i)
+                FROM unnest(CASE WHEN level.timed THEN level.ords END, level.keys, level.roles, level.members)
+                    AS m (i, key, role, value)
                 WHERE m.role IN ('start', 'end')
                     OR level.given AND m.role IN ('slots', 'week slots') AND m.value NOT IN ('null', '""', '[]', '{}')
                 HAVING bool_or(m.value NOT IN ('null', '""'))
-            ) AS e (part, i, key, role, day, value, is_list, ords)
+            ) AS e (part, i, key, role, day, value, is_list, places)
             -- 2. What a key beside the days means for them.
             LEFT JOIN LATERAL (
                 SELECT
@@ -440,18 +464,22 @@ CROSS JOIN LATERAL (
                         WHEN 'zone' THEN CASE WHEN e.value <> 'null' AND NOT c.is_zone THEN ' 2zone_unknown' END
                         WHEN 'offset' THEN CASE WHEN e.value <> 'null' THEN ' 2zone_offset' END
                         WHEN 'date' THEN CASE WHEN e.value NOT IN ('null', 'false', '""', '[]', '{}') THEN ' 2date' END
-                        WHEN 'recurs' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT TRUE AND c.word IS DISTINCT FROM 'weekly' THEN ' 2not_weekly' END
-                        WHEN 'fortnight' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2not_weekly' END
+                        WHEN 'recurs' THEN CASE
+                            WHEN e.value <> 'null' AND c.is_on IS NOT TRUE AND c.word IS DISTINCT FROM 'weekly'
+                                THEN ' 2not_weekly'
+                        END
+                        WHEN 'fortnight' THEN CASE WHEN c.may_be_on THEN ' 2not_weekly' END
                         WHEN 'available' THEN CASE WHEN c.is_on IS NULL THEN ' 2unreadable_flag' END
                         WHEN 'closed' THEN CASE WHEN c.is_on IS NULL THEN ' 2unreadable_flag' END
                         WHEN 'unclear' THEN ' 2unreadable_flag'
-                        WHEN 'always' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2all_day' END
-                        WHEN 'booked' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2booked' END
-                        WHEN 'switch' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2break' END
+                        WHEN 'always' THEN CASE WHEN c.may_be_on THEN ' 2all_day' END
+                        WHEN 'booked' THEN CASE WHEN c.may_be_on THEN ' 2booked' END
+                        WHEN 'switch' THEN CASE WHEN c.may_be_on THEN ' 2break' END
                         WHEN 'break' THEN CASE WHEN NOT level.break_off AND NOT c.no_break THEN ' 2break' END
                         ELSE CASE
                             WHEN c.is_lost THEN ' 2ambiguous_week'
-                            WHEN c.names_days OR level.form = 'days and an interval' AND e.is_list AND e.value NOT IN ('""', '[]') THEN ' 2ambiguous_week'
+                            WHEN c.names_days OR level.form = 'days and an interval' AND e.is_list AND NOT c.is_empty
+                                THEN ' 2ambiguous_week'
                             WHEN u.reason IS NOT NULL THEN u.reason
                             WHEN e.role <> 'exception' AND c.inside ~ 'zone|offset' THEN ' 2zone_unknown'
                         END
@@ -459,10 +487,13 @@ CROSS JOIN LATERAL (
                     p.at || CASE e.role
                         WHEN 'available' THEN CASE WHEN NOT c.is_on THEN ' 2contradiction' END
                         WHEN 'closed' THEN CASE WHEN c.is_on THEN ' 2contradiction' END
-                        WHEN 'gone' THEN CASE WHEN e.value <> 'null' AND c.is_on IS NOT FALSE THEN ' 2contradiction' END
-                        WHEN 'status' THEN CASE WHEN e.value IN ('false', '0') OR c.word = ANY (words.away) THEN ' 2contradiction' END
+                        WHEN 'gone' THEN CASE WHEN c.may_be_on THEN ' 2contradiction' END
+                        WHEN 'status' THEN CASE
+                            WHEN e.value IN ('false', '0') OR c.word = ANY (words.away) THEN ' 2contradiction'
+                        END
                         WHEN 'seats' THEN CASE
-                            WHEN jsonb_typeof(e.value) NOT IN ('null', 'number') OR jsonb_typeof(e.value) = 'number' AND e.value < '1' THEN ' 2contradiction'
+                            WHEN jsonb_typeof(e.value) NOT IN ('null', 'number') OR jsonb_typeof(e.value) = 'number' AND e.value < '1'
+                                THEN ' 2contradiction'
                         END
                     END AS when_open,
                     -- Where no week was found, what may have been meant as one.
@@ -477,40 +508,47 @@ CROSS JOIN LATERAL (
                 CROSS JOIN LATERAL (
                     SELECT
                         x.*,
-                        e.role = 'zone' AND jsonb_typeof(e.value) = 'string' AND x.text IN (SELECT z.name FROM provider_availability_zones AS z) AS is_zone,
-                        CASE
-                            WHEN e.value IN ('true', '1') OR x.word IN ('true', 'yes') THEN true
-                            WHEN e.value IN ('false', '0') OR x.word IN ('false', 'no') THEN false
-                        END AS is_on,
+                        e.role = 'zone' AND x.text IS NOT NULL
+                            AND x.text IN (SELECT z.name FROM provider_availability_zones AS z) AS is_zone,
+                        x.is_on IS NOT FALSE AND e.value <> 'null' AS may_be_on,
                         CASE WHEN e.role = 'break' THEN
                             e.value IN ('null', 'false', '""', '[]', '{}', '0')
-                            OR jsonb_typeof(e.value) = 'object' AND EXISTS (
-                                SELECT FROM jsonb_each(CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value END) AS b (key, value)
-                                WHERE words.roles ->> translate(lower(b.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') IN ('available', 'either')
-                                    AND (b.value IN ('false', '0') OR jsonb_typeof(b.value) = 'string'
-                                        AND lower(btrim(b.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no'))
+                            OR EXISTS (
+                                SELECT
+                                FROM jsonb_each(CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value END) AS b (key, value)
+                                WHERE words.roles ->> translate(lower(b.key COLLATE "C"), words.fold, '') IN ('available', 'either')
+                                    AND (
+                                        b.value IN ('false', '0')
+                                        OR jsonb_typeof(b.value) = 'string'
+                                        AND lower(btrim(b.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no')
+                                    )
                             )
                         END AS no_break,
-                        x.has_no_role AND (x.wraps OR e.role = 'slots' AND level.form <> 'wrapper'
-                            AND jsonb_typeof(e.value) IN ('object', 'array') AND e.value NOT IN ('[]', '{}')) AS is_lost,
+                        x.has_no_role AND (x.wraps OR e.role = 'slots' AND level.form <> 'wrapper' AND x.is_full) AS is_lost,
                         x.has_no_role AND e.role NOT IN ('note', 'exception') AS may_be_day,
                         CASE WHEN x.has_no_role AND jsonb_typeof(e.value) = 'array' THEN EXISTS (
-                            SELECT FROM jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value END) AS n (value)
-                            WHERE jsonb_typeof(n.value) = 'string' AND words.days ? lower(btrim(n.value #>> '{}', words.blank) COLLATE "C")
+                            SELECT
+                            FROM jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value END) AS n (value)
+                            WHERE jsonb_typeof(n.value) = 'string'
+                                AND words.days ? lower(btrim(n.value #>> '{}', words.blank) COLLATE "C")
                         ) END AS names_days,
                         -- What the keys below are for.
                         CASE WHEN x.has_no_role AND jsonb_typeof(e.value) IN ('object', 'array') THEN (
                             SELECT string_agg(DISTINCT CASE
                                 WHEN words.days ? lower(btrim(i.key, words.blank) COLLATE "C") THEN 'named'
-                                WHEN i.name ~ words.zone_stems OR words.roles ->> i.name IN ('zone', 'offset') THEN CASE WHEN i.first <> 'n' THEN 'zone' END
+                                WHEN i.name ~ words.zone_stems OR words.roles ->> i.name IN ('zone', 'offset')
+                                    THEN CASE WHEN i.first <> 'n' THEN 'zone' END
                                 ELSE words.roles ->> i.name
                             END, ' ')
                             FROM (
-                                SELECT s.key, s.first, translate(lower(s.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name
+                                SELECT s.key, s.first, translate(lower(s.key COLLATE "C"), words.fold, '') AS name
                                 FROM regexp_matches(e.value::text, words.keys_text, 'g') AS k (found)
                                 CROSS JOIN LATERAL (
                                     SELECT
-                                        CASE WHEN position('\' IN k.found[1]) > 0 THEN ('"' || k.found[1] || '"')::jsonb #>> '{}' ELSE k.found[1] END AS key,
+                                        CASE
+                                            WHEN position('\' IN k.found[1]) > 0 THEN ('"' || k.found[1] || '"')::jsonb #>> '{}'
+                                            ELSE k.found[1]
+                                        END AS key,
                                         k.found[2] AS first
                                     OFFSET 0
                                 ) AS s
@@ -519,13 +557,28 @@ CROSS JOIN LATERAL (
                         ) END AS inside
                     FROM (
                         SELECT
+                            y.*,
+                            CASE
+                                WHEN e.value IN ('true', '1') OR y.word IN ('true', 'yes') THEN true
+                                WHEN e.value IN ('false', '0') OR y.word IN ('false', 'no') THEN false
+                            END AS is_on,
+                            y.is_full AND e.role IN ('week', 'week slots', 'week list', 'week list day') AS wraps,
                             e.role IN (
                                 'other', 'note', 'exception', 'week', 'week slots', 'slots', 'list', 'list day', 'list group',
                                 'week list', 'week list day', 'day', 'day group', 'group'
-                            ) AND NOT (level.given AND e.role IN ('slots', 'week slots') AND e.value NOT IN ('null', '""', '[]', '{}')) AS has_no_role,
-                            e.role IN ('week', 'week slots', 'week list', 'week list day') AND jsonb_typeof(e.value) IN ('object', 'array') AND e.value NOT IN ('[]', '{}') AS wraps,
-                            CASE jsonb_typeof(e.value) WHEN 'string' THEN btrim(e.value #>> '{}', words.blank) END AS text,
-                            CASE jsonb_typeof(e.value) WHEN 'string' THEN lower(btrim(e.value #>> '{}', words.blank) COLLATE "C") END AS word
+                            ) AND NOT (level.given AND e.role IN ('slots', 'week slots') AND NOT y.is_empty) AS has_no_role
+                        FROM (
+                            SELECT
+                                s.text,
+                                lower(s.text COLLATE "C") AS word,
+                                e.value IN ('null', '""', '[]', '{}') AS is_empty,
+                                jsonb_typeof(e.value) IN ('object', 'array') AND e.value NOT IN ('[]', '{}') AS is_full
+                            FROM (
+                                SELECT CASE jsonb_typeof(e.value) WHEN 'string' THEN btrim(e.value #>> '{}', words.blank) END AS text
+                                OFFSET 0
+                            ) AS s
+                            OFFSET 0
+                        ) AS y
                         OFFSET 0
                     ) AS x
                     OFFSET 0
@@ -533,7 +586,8 @@ CROSS JOIN LATERAL (
                 CROSS JOIN LATERAL (
                     SELECT CASE
                         WHEN NOT c.has_no_role THEN NULL
-                        WHEN e.role LIKE '%group' OR lower(btrim(e.key, words.blank) COLLATE "C") ~ words.day_group THEN CASE WHEN e.value <> 'null' THEN ' 2day_group' END
+                        WHEN e.role LIKE '%group' OR lower(btrim(e.key, words.blank) COLLATE "C") ~ words.day_group
+                            THEN CASE WHEN e.value <> 'null' THEN ' 2day_group' END
                         WHEN btrim(e.key, words.blank) ~ '^[0-9]+$' THEN ' 2day_number'
                         WHEN btrim(e.key, words.blank) ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN ' 2date'
                         WHEN NOT c.may_be_day THEN NULL
@@ -592,7 +646,9 @@ CROSS JOIN LATERAL (
                     bool_or(t.opens) FILTER (WHERE NOT t.in_slot) AS says_open,
                     bool_or(t.timed AND NOT t.in_slot OR t.slots_hold) AS timed,
                     -- A slot that closes the day; a key for slots that holds none.
-                    min(t.own_at) FILTER (WHERE t.is_closed_word OR t.in_slot AND t.first_closing IS NOT NULL AND NOT t.timed) AS slot_closed,
+                    min(t.own_at) FILTER (
+                        WHERE t.is_closed_word OR t.in_slot AND t.first_closing IS NOT NULL AND NOT t.timed
+                    ) AS slot_closed,
                     min(t.at) FILTER (WHERE t.is_empty_slots) AS empty,
                     min(least(t.always, t.differs, t.when_open)) AS found,
                     min(least(t.failure, t.missing, t.absence)) AS failure,
@@ -636,10 +692,10 @@ CROSS JOIN LATERAL (
                         -- One of a pair is missing: its own key if that is there and empty, else the counterpart of the other.
                         CASE
                             WHEN NOT s.is_read OR s.role NOT IN ('start', 'end') OR s.starts > 0 AND s.ends > 0 THEN NULL
-                            WHEN s.starts > 0 THEN
-                                s.object || ' 2missing_end ' || CASE WHEN s.role = 'end' THEN '=' WHEN NOT s.blank THEN '~' END || right(s.at, 9)
-                            WHEN s.ends > 0 THEN
-                                s.object || ' 2missing_start ' || CASE WHEN s.role = 'start' THEN '=' WHEN NOT s.blank THEN '~' END || right(s.at, 9)
+                            WHEN s.starts > 0 THEN s.object || ' 2missing_end '
+                                || CASE WHEN s.role = 'end' THEN '=' WHEN NOT s.blank THEN '~' END || right(s.at, 9)
+                            WHEN s.ends > 0 THEN s.object || ' 2missing_start '
+                                || CASE WHEN s.role = 'start' THEN '=' WHEN NOT s.blank THEN '~' END || right(s.at, 9)
                         END AS missing,
                         CASE WHEN s.in_slot AND s.is_alive AND s.timed THEN s.first_closing || ' 3absence' END AS absence,
                         CASE WHEN s.is_alive AND s.first_opening IS NOT NULL AND s.first_closing IS NOT NULL
@@ -675,11 +731,13 @@ CROSS JOIN LATERAL (
                             count(*) FILTER (WHERE leaf.role = 'start' AND NOT leaf.blank) OVER same AS starts,
                             count(*) FILTER (WHERE leaf.role = 'end' AND NOT leaf.blank) OVER same AS ends,
                             NOT leaf.in_slot OR bool_and(leaf.in_slot OR coalesce(fact.opens, true)) OVER () AS is_alive,
-                            bool_and(leaf.in_slot OR coalesce(fact.opens, true)) OVER () AND bool_and(coalesce(fact.opens, true)) OVER same AS is_read
+                            bool_and(leaf.in_slot OR coalesce(fact.opens, true)) OVER ()
+                                AND bool_and(coalesce(fact.opens, true)) OVER same AS is_read
                         FROM (
                             -- The keys of the day; any other value stands as if under a key for slots.
                             SELECT o.key, o.value, o.i, lpad(o.i::text, 9, '0') COLLATE "C" AS at
-                            FROM jsonb_each(CASE jsonb_typeof(it.v) WHEN 'object' THEN it.v END) WITH ORDINALITY AS o (key, value, i)
+                            FROM jsonb_each(CASE jsonb_typeof(it.v) WHEN 'object' THEN it.v END)
+                                WITH ORDINALITY AS o (key, value, i)
                             UNION ALL
                             SELECT NULL, it.v, NULL, '' COLLATE "C"
                             WHERE jsonb_typeof(it.v) <> 'object'
@@ -692,7 +750,7 @@ CROSS JOIN LATERAL (
                                     ELSE 'other'
                                 END) END AS role,
                                 n.name
-                            FROM (SELECT translate(lower(own.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name OFFSET 0) AS n
+                            FROM (SELECT translate(lower(own.key COLLATE "C"), words.fold, '') AS name OFFSET 0) AS n
                             OFFSET 0
                         ) AS o
                         -- What a key for slots holds: itself, or the only element of its list.
@@ -714,6 +772,11 @@ CROSS JOIN LATERAL (
                                 END) END AS role,
                                 coalesce(n.name, o.name) AS name,
                                 deep.key IS NOT NULL AS in_slot,
+                                CASE
+                                    WHEN deep.key IS NOT NULL THEN 'other'
+                                    WHEN jsonb_typeof(slot.value) = 'string' THEN 'text'
+                                    ELSE 'slots'
+                                END AS slots_role,
                                 coalesce(deep.key, own.key) AS key,
                                 CASE
                                     WHEN deep.key IS NOT NULL THEN deep.value
@@ -725,13 +788,15 @@ CROSS JOIN LATERAL (
                                     WHEN jsonb_typeof(own.value) = 'array' THEN own.at || '000000001'
                                     ELSE own.at
                                 END COLLATE "C" AS object
-                            FROM (SELECT translate(lower(deep.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name OFFSET 0) AS n
+                            FROM (SELECT translate(lower(deep.key COLLATE "C"), words.fold, '') AS name OFFSET 0) AS n
                             OFFSET 0
                         ) AS d
                         CROSS JOIN LATERAL (
-                            SELECT
-                                CASE jsonb_typeof(d.value) WHEN 'string' THEN btrim(d.value #>> '{}', words.blank) END AS text,
-                                CASE jsonb_typeof(d.value) WHEN 'string' THEN lower(btrim(d.value #>> '{}', words.blank) COLLATE "C") END AS word
+                            SELECT t.text, lower(t.text COLLATE "C") AS word
+                            FROM (
+                                SELECT CASE jsonb_typeof(d.value) WHEN 'string' THEN btrim(d.value #>> '{}', words.blank) END AS text
+                                OFFSET 0
+                            ) AS t
                             OFFSET 0
                         ) AS w
                         CROSS JOIN LATERAL (
@@ -746,11 +811,13 @@ CROSS JOIN LATERAL (
                                 CASE WHEN d.in_slot THEN d.object || lpad(deep.i::text, 9, '0') ELSE own.at END AS at,
                                 CASE d.role
                                     WHEN 'either' THEN CASE
-                                        WHEN jsonb_typeof(d.value) = 'boolean' OR w.word IN ('true', 'yes', 'false', 'no') THEN 'available' ELSE 'start'
+                                        WHEN jsonb_typeof(d.value) = 'boolean' OR w.word IN ('true', 'yes', 'false', 'no')
+                                            THEN 'available'
+                                        ELSE 'start'
                                     END
                                     WHEN 'close' THEN CASE jsonb_typeof(d.value) WHEN 'boolean' THEN 'unclear' ELSE 'end' END
-                                    WHEN 'slots' THEN CASE WHEN d.in_slot THEN 'other' WHEN jsonb_typeof(slot.value) = 'string' THEN 'text' ELSE 'slots' END
-                                    WHEN 'week slots' THEN CASE WHEN d.in_slot THEN 'other' WHEN jsonb_typeof(slot.value) = 'string' THEN 'text' ELSE 'slots' END
+                                    WHEN 'slots' THEN d.slots_role
+                                    WHEN 'week slots' THEN d.slots_role
                                     ELSE d.role
                                 END AS role,
                                 w.text,
@@ -759,7 +826,8 @@ CROSS JOIN LATERAL (
                                     WHEN d.value IN ('true', '1') OR w.word IN ('true', 'yes') THEN true
                                     WHEN d.value IN ('false', '0') OR w.word IN ('false', 'no') THEN false
                                 END AS is_on,
-                                d.value = 'null' OR coalesce(w.text = '', false) AS blank
+                                d.value = 'null' OR coalesce(w.text = '', false) AS blank,
+                                d.value IN ('null', '""', '[]', '{}') AS is_empty
                             OFFSET 0
                         ) AS leaf
                         -- The times of a leaf: of a text both sides, of a start or an end one.
@@ -776,7 +844,10 @@ CROSS JOIN LATERAL (
                                         WHEN leaf.word IN ('closed', 'off') THEN NULL
                                         WHEN leaf.text = '' THEN ' 2empty_value'
                                         WHEN count(*) = 0 THEN
-                                            CASE WHEN leaf.value::text ~* words.clock_text THEN ' 2slot_starts' ELSE ' 2not_a_range' END
+                                            CASE
+                                                WHEN leaf.value::text ~* words.clock_text THEN ' 2slot_starts'
+                                                ELSE ' 2not_a_range'
+                                            END
                                         ELSE coalesce(
                                             min(q.reason) FILTER (WHERE q.side = 'start'),
                                             min(q.reason) FILTER (WHERE q.side = 'end'),
@@ -793,35 +864,34 @@ CROSS JOIN LATERAL (
                                             ELSE ' 2no_times'
                                         END
                                         WHEN EXISTS (
-                                            SELECT FROM jsonb_array_elements(CASE jsonb_typeof(leaf.value) WHEN 'array' THEN leaf.value END) AS n (value)
+                                            SELECT
+                                            FROM jsonb_array_elements(CASE jsonb_typeof(leaf.value) WHEN 'array' THEN leaf.value END)
+                                                AS n (value)
                                             WHERE jsonb_typeof(n.value) <> 'number' AND n.value::text !~* words.clock_text
                                         ) THEN ' 2several_slots'
                                         WHEN leaf.value -> 2 IS NULL THEN ' 2pair_or_starts'
                                         ELSE ' 2slot_starts'
                                     END
-                                    ELSE CASE WHEN leaf.role IN ('start', 'end') AND NOT leaf.blank THEN CASE jsonb_typeof(leaf.value)
-                                        WHEN 'string' THEN min(q.reason)
-                                        WHEN 'number' THEN ' 2bare_number'
+                                    ELSE CASE
+                                        WHEN leaf.blank OR leaf.role NOT IN ('start', 'end') THEN NULL
+                                        WHEN jsonb_typeof(leaf.value) = 'string' THEN min(q.reason)
+                                        WHEN jsonb_typeof(leaf.value) = 'number' THEN ' 2bare_number'
                                         ELSE ' 2not_a_time'
-                                    END END
+                                    END
                                 END AS failure,
                                 coalesce(
-                                    min(CASE WHEN q.four IS NULL THEN q.reason ELSE ' 2ambiguous_time' END) FILTER (WHERE q.side = 'start'),
-                                    min(CASE WHEN q.four IS NULL THEN q.reason ELSE ' 2ambiguous_time' END) FILTER (WHERE q.side = 'end')
+                                    min(q.strict) FILTER (WHERE q.side = 'start'),
+                                    min(q.strict) FILTER (WHERE q.side = 'end')
                                 ) AS strict
                             FROM (
                                 SELECT
                                     y.side,
                                     y.four,
-                                    y.p[5] IS NOT NULL AS twelve,
-                                    y.p[5] IS NOT NULL OR coalesce(y.p[1], y.four) ~ '^(0[0-9]|1[3-9]|2[0-9])' AS sure,
                                     z.time,
-                                    CASE
-                                        WHEN z.time IS NOT NULL THEN NULL
-                                        WHEN y.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN ' 2date'
-                                        WHEN y.p IS NULL AND y.text ~* words.offset_text THEN ' 2offset_in_time'
-                                        ELSE ' 2not_a_time'
-                                    END AS reason
+                                    z.reason,
+                                    CASE WHEN y.four IS NULL THEN z.reason ELSE ' 2ambiguous_time' END AS strict,
+                                    y.p[5] IS NOT NULL AS twelve,
+                                    y.p[5] IS NOT NULL OR coalesce(y.p[1], y.four) ~ '^(0[0-9]|1[3-9]|2[0-9])' AS sure
                                 FROM (
                                     SELECT
                                         x.side,
@@ -829,25 +899,34 @@ CROSS JOIN LATERAL (
                                         CASE WHEN x.text ~ '^([01][0-9]|2[0-3])[0-5][0-9]$' THEN x.text END AS four,
                                         regexp_match(x.text, words.clock_parts, 'i') AS p
                                     FROM (
-                                        SELECT CASE WHEN leaf.role = 'text' THEN regexp_split_to_array(leaf.text, words.joint, 'i') END AS sides
+                                        SELECT CASE leaf.role
+                                            WHEN 'text' THEN regexp_split_to_array(leaf.text, words.joint, 'i')
+                                        END AS sides
                                         OFFSET 0
                                     ) AS r
                                     CROSS JOIN LATERAL (
                                         VALUES
-                                            ('start', CASE leaf.role WHEN 'start' THEN leaf.text WHEN 'text' THEN btrim(r.sides[1], words.blank) END),
-                                            ('end', CASE leaf.role WHEN 'end' THEN leaf.text WHEN 'text' THEN btrim(r.sides[2], words.blank) END)
-                                    ) AS x (side, text)
+                                            ('start', btrim(r.sides[1], words.blank), btrim(r.sides[2], words.blank)),
+                                            ('end', btrim(r.sides[2], words.blank), btrim(r.sides[1], words.blank))
+                                    ) AS v (side, text, other)
+                                    CROSS JOIN LATERAL (
+                                        SELECT
+                                            v.side,
+                                            CASE leaf.role
+                                                WHEN v.side THEN leaf.text
+                                                WHEN 'text' THEN
+                                                    CASE WHEN cardinality(r.sides) = 2 AND v.other <> '' THEN v.text END
+                                            END AS text
+                                        OFFSET 0
+                                    ) AS x
                                     WHERE x.text <> ''
-                                        AND (
-                                            leaf.role <> 'text' OR cardinality(r.sides) = 2
-                                            AND btrim(r.sides[1], words.blank) <> '' AND btrim(r.sides[2], words.blank) <> ''
-                                        )
                                     OFFSET 0
                                 ) AS y
                                 CROSS JOIN LATERAL (
                                     -- Only a shape that is read as it is meant comes to a cast.
                                     SELECT CASE
-                                        WHEN y.four IS NOT NULL THEN make_time(left(y.four, 2)::integer, right(y.four, 2)::integer, 0)
+                                        WHEN y.four IS NOT NULL
+                                            THEN make_time(left(y.four, 2)::integer, right(y.four, 2)::integer, 0)
                                         WHEN y.p[5] IS NOT NULL THEN CASE
                                             WHEN y.p[1]::integer BETWEEN 1 AND 12 AND y.p[4] IS NULL THEN make_time(
                                                 y.p[1]::integer % 12 + CASE lower(y.p[5]) WHEN 'p' THEN 12 ELSE 0 END,
@@ -865,6 +944,17 @@ CROSS JOIN LATERAL (
                                             )
                                     END AS time
                                     OFFSET 0
+                                ) AS c
+                                CROSS JOIN LATERAL (
+                                    SELECT
+                                        c.time,
+                                        CASE
+                                            WHEN c.time IS NOT NULL THEN NULL
+                                            WHEN y.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN ' 2date'
+                                            WHEN y.p IS NULL AND y.text ~* words.offset_text THEN ' 2offset_in_time'
+                                            ELSE ' 2not_a_time'
+                                        END AS reason
+                                    OFFSET 0
                                 ) AS z
                             ) AS q
                         ) AS clock
@@ -876,31 +966,37 @@ CROSS JOIN LATERAL (
                                 CASE leaf.role
                                     WHEN 'zone' THEN CASE WHEN leaf.value <> 'null' AND NOT g.is_zone THEN ' 2zone_unknown' END
                                     WHEN 'offset' THEN CASE WHEN leaf.value <> 'null' THEN ' 2zone_offset' END
-                                    WHEN 'date' THEN CASE WHEN leaf.value NOT IN ('null', 'false', '""', '[]', '{}') THEN ' 2date' END
+                                    WHEN 'date' THEN CASE WHEN NOT leaf.is_empty AND leaf.value <> 'false' THEN ' 2date' END
                                     WHEN 'recurs' THEN CASE
-                                        WHEN leaf.value <> 'null' AND leaf.is_on IS NOT TRUE AND leaf.word IS DISTINCT FROM 'weekly' THEN ' 2not_weekly'
+                                        WHEN leaf.value <> 'null' AND leaf.is_on IS NOT TRUE AND leaf.word IS DISTINCT FROM 'weekly'
+                                            THEN ' 2not_weekly'
                                     END
-                                    WHEN 'fortnight' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2not_weekly' END
+                                    WHEN 'fortnight' THEN CASE WHEN g.may_be_on THEN ' 2not_weekly' END
                                     WHEN 'available' THEN CASE WHEN leaf.is_on IS NULL THEN ' 2unreadable_flag' END
                                     WHEN 'closed' THEN CASE WHEN leaf.is_on IS NULL THEN ' 2unreadable_flag' END
                                     WHEN 'unclear' THEN ' 2unreadable_flag'
                                     ELSE CASE WHEN leaf.role <> 'exception' AND g.inside ~ 'zone' THEN ' 2zone_unknown' END
                                 END AS always,
                                 CASE leaf.role
-                                    WHEN 'always' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2all_day' END
-                                    WHEN 'booked' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2booked' END
-                                    WHEN 'gone' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2contradiction' END
-                                    WHEN 'status' THEN CASE WHEN leaf.value IN ('false', '0') OR leaf.word = ANY (words.away) THEN ' 2contradiction' END
+                                    WHEN 'always' THEN CASE WHEN g.may_be_on THEN ' 2all_day' END
+                                    WHEN 'booked' THEN CASE WHEN g.may_be_on THEN ' 2booked' END
+                                    WHEN 'gone' THEN CASE WHEN g.may_be_on THEN ' 2contradiction' END
+                                    WHEN 'status' THEN CASE
+                                        WHEN leaf.value IN ('false', '0') OR leaf.word = ANY (words.away) THEN ' 2contradiction'
+                                    END
                                     WHEN 'seats' THEN CASE
                                         WHEN jsonb_typeof(leaf.value) NOT IN ('null', 'number')
                                             OR jsonb_typeof(leaf.value) = 'number' AND leaf.value < '1' THEN ' 2contradiction'
                                     END
-                                    WHEN 'switch' THEN CASE WHEN leaf.value <> 'null' AND leaf.is_on IS NOT FALSE THEN ' 2break' END
+                                    WHEN 'switch' THEN CASE WHEN g.may_be_on THEN ' 2break' END
                                     WHEN 'break' THEN CASE
-                                        WHEN leaf.value IN ('null', 'false', '""', '[]', '{}', '0') THEN NULL
+                                        WHEN leaf.is_empty OR leaf.value IN ('false', '0') THEN NULL
                                         WHEN EXISTS (
-                                            SELECT FROM jsonb_each(CASE jsonb_typeof(leaf.value) WHEN 'object' THEN leaf.value END) AS b (key, value)
-                                            WHERE words.roles ->> translate(lower(b.key COLLATE "C"), E'_- \t\n\r\f\x0b', '') IN ('available', 'either')
+                                            SELECT
+                                            FROM jsonb_each(CASE jsonb_typeof(leaf.value) WHEN 'object' THEN leaf.value END)
+                                                AS b (key, value)
+                                            WHERE words.roles ->> translate(lower(b.key COLLATE "C"), words.fold, '')
+                                                    IN ('available', 'either')
                                                 AND (
                                                     b.value IN ('false', '0')
                                                     OR jsonb_typeof(b.value) = 'string'
@@ -911,13 +1007,13 @@ CROSS JOIN LATERAL (
                                     END
                                     ELSE CASE WHEN g.is_unread AND CASE
                                         WHEN words.days ? lower(btrim(leaf.key, words.blank) COLLATE "C") THEN leaf.value <> 'null'
-                                        ELSE leaf.name ~ words.numbered AND leaf.value NOT IN ('null', '0', '""', '[]', '{}')
+                                        ELSE leaf.name ~ words.numbered AND NOT leaf.is_empty AND leaf.value <> '0'
                                             OR leaf.value::text ~* words.times_text
                                             OR coalesce(g.inside ~ '\m(start|end|either|close)\M', false)
                                     END THEN ' 2unknown_key' END
                                 END AS when_open,
                                 (leaf.role IN ('start', 'end') OR leaf.in_slot AND leaf.is_slots)
-                                    AND leaf.value NOT IN ('null', '""', '[]', '{}') AS holds_time,
+                                    AND NOT leaf.is_empty AS holds_time,
                                 own.key IS NOT NULL AND o.role IN ('slots', 'week slots')
                                     AND own.value NOT IN ('null', '""', '[]', '{}') AS slots_hold,
                                 leaf.role = 'text' AND leaf.word IN ('closed', 'off') AS is_closed_word,
@@ -932,7 +1028,8 @@ CROSS JOIN LATERAL (
                             FROM (
                                 SELECT
                                     u.is_unread,
-                                    leaf.role = 'zone' AND jsonb_typeof(leaf.value) = 'string'
+                                    leaf.is_on IS NOT FALSE AND leaf.value <> 'null' AS may_be_on,
+                                    leaf.role = 'zone' AND leaf.text IS NOT NULL
                                         AND leaf.text IN (SELECT z.name FROM provider_availability_zones AS z) AS is_zone,
                                     -- What the keys below an unread one are for.
                                     CASE WHEN u.is_unread AND jsonb_typeof(leaf.value) IN ('object', 'array') THEN (
@@ -947,7 +1044,7 @@ CROSS JOIN LATERAL (
                                                 translate(lower(CASE
                                                     WHEN position('\' IN k.found[1]) > 0 THEN ('"' || k.found[1] || '"')::jsonb #>> '{}'
                                                     ELSE k.found[1]
-                                                END COLLATE "C"), E'_- \t\n\r\f\x0b', '') AS name
+                                                END COLLATE "C"), words.fold, '') AS name
                                             FROM regexp_matches(leaf.value::text, words.keys_text, 'g') AS k (found)
                                             OFFSET 0
                                         ) AS i
@@ -984,7 +1081,8 @@ CROSS JOIN LATERAL (
                             WHEN f.empty IS NULL THEN ' 2no_times'
                             WHEN f.says_open THEN f.empty || ' 2no_times'
                         END
-                        WHEN f.start_time < f.end_time AND f.start_time = f.last_start AND f.end_time = f.last_end AND NOT f.mixed THEN NULL
+                        WHEN f.start_time < f.end_time AND f.start_time = f.last_start AND f.end_time = f.last_end AND NOT f.mixed
+                            THEN NULL
                         ELSE (
                             SELECT min(CASE
                                 WHEN s.first_start >= s.first_end THEN ' 2start_not_before_end'
@@ -1049,17 +1147,22 @@ CROSS JOIN LATERAL (
                                             WHEN row_number() OVER (PARTITION BY s.day ORDER BY s.i) > 1 THEN ' 2duplicate_day'
                                         END
                                         WHEN jsonb_typeof(s.value) = 'number' OR s.text ~ '^[0-9]+$' THEN ' 2day_number'
-                                        WHEN words.roles ->> translate(s.text, E'_- \t\n\r\f\x0b', '') LIKE '%group' OR s.text ~ words.day_group THEN ' 2day_group'
+                                        WHEN words.roles ->> translate(s.text, words.fold, '') LIKE '%group'
+                                            OR s.text ~ words.day_group THEN ' 2day_group'
                                         WHEN s.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN ' 2date'
                                         ELSE ' 2unknown_day'
                                     END AS reason
                                 FROM (
                                     SELECT d.value, d.i, t.text, words.days ->> t.text AS day
                                     FROM jsonb_array_elements(
-                                        CASE jsonb_typeof(f.field -> 2) WHEN 'array' THEN f.field -> 2 ELSE jsonb_build_array(f.field -> 2) END
+                                        CASE jsonb_typeof(f.field -> 2)
+                                            WHEN 'array' THEN f.field -> 2 ELSE jsonb_build_array(f.field -> 2)
+                                        END
                                     ) WITH ORDINALITY AS d (value, i)
                                     CROSS JOIN LATERAL (
-                                        SELECT CASE jsonb_typeof(d.value) WHEN 'string' THEN lower(btrim(d.value #>> '{}', words.blank) COLLATE "C") END AS text
+                                        SELECT CASE jsonb_typeof(d.value)
+                                            WHEN 'string' THEN lower(btrim(d.value #>> '{}', words.blank) COLLATE "C")
+                                        END AS text
                                         OFFSET 0
                                     ) AS t
                                 ) AS s
@@ -1074,8 +1177,9 @@ CROSS JOIN LATERAL (
         -- An interval that says closed is none.
         CROSS JOIN LATERAL (
             SELECT
-                least(r.finding, named.finding, CASE WHEN r.state = 'closed' THEN r.closed_at || ' 2contradiction' END) AS finding,
-                least(r.strict, named.finding, CASE WHEN r.state = 'closed' THEN r.closed_at || ' 2contradiction' END) AS strict
+                least(r.finding, named.finding, c.finding) AS finding,
+                least(r.strict, named.finding, c.finding) AS strict
+            FROM (SELECT CASE WHEN r.state = 'closed' THEN r.closed_at || ' 2contradiction' END AS finding OFFSET 0) AS c
             OFFSET 0
         ) AS i
     ) AS p
@@ -1142,7 +1246,8 @@ CROSS JOIN LATERAL (
                         first_value(d.state) OVER twins AS first_state,
                         first_value(d.start_time) OVER twins AS first_start,
                         first_value(d.end_time) OVER twins AS first_end
-                    FROM unnest(week.days, week.states, week.starts, week.ends, week.ats) AS d (day, state, start_time, end_time, at)
+                    FROM unnest(week.days, week.states, week.starts, week.ends, week.ats)
+                        AS d (day, state, start_time, end_time, at)
                     WHERE d.day <> '?'
                     WINDOW twins AS (PARTITION BY d.day ORDER BY d.at COLLATE "C")
                 ) AS t
@@ -1188,15 +1293,18 @@ CROSS JOIN LATERAL (
             SELECT w.depth + 1, child.value, w.steps || child.step
             FROM walk AS w
             CROSS JOIN LATERAL (
+                SELECT nullif(substr(split_part(verdict.finding, ' ', 1), w.depth * 9 + 1, 9), '')::integer AS i
+                OFFSET 0
+            ) AS n
+            CROSS JOIN LATERAL (
                 SELECT to_jsonb(m.key) AS step, m.value
                 FROM jsonb_each(CASE jsonb_typeof(w.node) WHEN 'object' THEN w.node END) WITH ORDINALITY AS m (key, value, i)
-                WHERE m.i = substr(verdict.finding, w.depth * 9 + 1, 9)::bigint
+                WHERE m.i = n.i
                 UNION ALL
-                SELECT to_jsonb(i.n), w.node -> i.n
-                FROM (SELECT substr(verdict.finding, w.depth * 9 + 1, 9)::integer - 1) AS i (n)
+                SELECT to_jsonb(n.i - 1), w.node -> (n.i - 1)
                 WHERE jsonb_typeof(w.node) = 'array'
             ) AS child
-            WHERE char_length(split_part(verdict.finding, ' ', 1)) > w.depth * 9
+            WHERE n.i IS NOT NULL
         )
         SELECT jsonb_build_array(w.steps, w.node) FROM walk AS w ORDER BY w.depth DESC LIMIT 1
     ) END AS found
@@ -1231,7 +1339,8 @@ CROSS JOIN LATERAL (
         FROM jsonb_object_keys(CASE jsonb_typeof(place.found -> 1) WHEN 'object' THEN place.found -> 1 END)
             WITH ORDINALITY AS m (key, i)
         WHERE m.i = right(verdict.finding, 9)::bigint
-    ) END AS step
+    ) END AS step,
+    CASE WHEN verdict.outcome = 'rejected' AND verdict.reason NOT LIKE 'missing%' THEN (place.found -> 1)::text END AS value
     OFFSET 0
 ) AS missing
 CROSS JOIN LATERAL (
