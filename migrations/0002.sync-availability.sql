@@ -1804,6 +1804,14 @@ $$;
 
 DO $$
 BEGIN
+    -- Bare psql goes on behind a guard that said no: triggers on another type would fail every writer.
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute AS a
+        WHERE a.attrelid = to_regclass('providers') AND a.attname = 'availability' AND a.atttypid = 'jsonb'::regtype AND NOT a.attisdropped
+    ) THEN
+        RAISE EXCEPTION 'table providers has no column availability of type jsonb; no trigger is made'
+            USING ERRCODE = 'undefined_column';
+    END IF;
     IF current_setting('lock_timeout') = '0' THEN
         PERFORM set_config('lock_timeout', '500ms', true);
     END IF;

@@ -50,7 +50,9 @@ SELECT coalesce(max(p.version), 0) + 1, :'settings'::jsonb, :'who'
 FROM provider_availability_policy AS p
 HAVING :'settings'::jsonb IS DISTINCT FROM (
     SELECT l.settings FROM provider_availability_policy AS l ORDER BY l.version DESC LIMIT 1
-);
+)
+    -- Empty where this is not the transaction of the check above: bare psql goes on behind it.
+    AND current_setting('schedtool.policy', true) = :'settings';
 
 SELECT max(p.version) AS version
 FROM provider_availability_policy AS p;
