@@ -295,6 +295,9 @@ COMMIT;
 -- COMMENT ON COLUMN provider_availability_policy.created_at IS 'When it began to hold.';
 -- COMMENT ON COLUMN provider_availability_policy.created_by IS 'Who gave it.';
 --
+-- -- A dry run reads by the policy that holds, and needs no more than SELECT on providers. It tells nothing of anybody.
+-- GRANT SELECT ON provider_availability_policy TO PUBLIC;
+--
 -- CREATE TABLE IF NOT EXISTS provider_availability_zones (
 --     name text NOT NULL,
 --     CONSTRAINT provider_availability_zones_name_pkey PRIMARY KEY (name)

@@ -233,7 +233,7 @@ class _Week:
             for _, name, member in entry.members()
             if name in words.DAY_FIELDS and member.value is not None and member.value != []
         ]
-        named = [self._names(member, repeats=len(fields) == 1) for member in fields]
+        named = [self._names(member, repeats=True) for member in fields]
         if not named:
             self.walk.find(entry, "no_day", rank=0)
             return []

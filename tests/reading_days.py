@@ -137,7 +137,11 @@ def _flags(walk: Walk, node: Node) -> tuple[Node | None, bool | None]:
 
 def _names_just(value: object, day: str | None) -> bool:
     values = value if isinstance(value, list) else [value]
-    return bool(values) and all(isinstance(each, str) and words.day_named(each) == day for each in values)
+    return (
+        day is not None
+        and bool(values)
+        and all(isinstance(each, str) and words.day_named(each) == day for each in values)
+    )
 
 
 def read_zones_and_dates(walk: Walk, node: Node) -> list[Node]:

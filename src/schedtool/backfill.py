@@ -132,8 +132,10 @@ def census(
     with closing(connect(target, application="dry run", wait=wait, read_only=True)) as connection:
         wanted = {}
         if number is not None:
-            with read_only(connection):
-                stored = settings.current(connection, project, number)
+            stored = None
+            if policy.path is None:
+                with read_only(connection):
+                    stored = settings.current(connection, project, number)
             wanted = dict(
                 settings.effective(project, number, policy=policy, stored=stored.settings if stored else None)
             )
