@@ -15,12 +15,12 @@ BEGIN, END = "-- <reading>\n", "-- </reading>\n"
 
 def reading(text: str) -> str:
     """Return what stands between the marks of a file that holds them once."""
-    return text.split(BEGIN)[1].split(END)[0]
+    return text.split(BEGIN)[1].split(END, maxsplit=1)[0]
 
 
 def paste(text: str, body: str) -> str:
     """Return a file's text with another body between its marks."""
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    before, after = text.split(BEGIN, maxsplit=1)[0], text.split(END)[1]
     return before + BEGIN + body + END + after
 
 
