@@ -134,7 +134,10 @@ def _request(bin_dir: Path, version: str, settings: Mapping[str, str]) -> str:
     package = prefix.parent
     # Wheels carry the shared libraries they bundle in a folder beside the package, found by its relative place.
     libraries = package.with_name(f"{package.name}.libs") if package.name else package
-    trees = [prefix, libraries] if package.name and libraries.is_dir() else [prefix]
+    # What an installation needs to run, and no more: its prefix may be a folder of many other things, /usr/local say.
+    trees = [bin_dir, *(folder for name in ("lib", "share") if (folder := prefix / name).is_dir())]
+    if package.name and libraries.is_dir():
+        trees.append(libraries)
     return json.dumps(
         {
             "bin_dir": str(bin_dir),

@@ -119,6 +119,10 @@ def _start(request: Request, folder: Path, lock: int) -> subprocess.Popen[bytes]
         return subprocess.Popen([bin_dir / "postgres", "-D", data], **surroundings)  # noqa: S603 the same
 
 
+_COPY_LIMIT = 1 << 30
+"""Bytes of programs copied at most; an installation has some 50 MB."""
+
+
 def _can_run(bin_dir: Path, account: dict[str, Any]) -> bool:
     """Whether the account reaches the programs: a virtual environment below a 0700 folder such as /root is closed."""
     try:
@@ -131,7 +135,15 @@ def _can_run(bin_dir: Path, account: dict[str, Any]) -> bool:
 def _copy(request: Request, target: Path) -> Path:
     """Copy the programs to where every account reaches them; nothing of the user's is opened to others."""
     root = Path(request.root)
-    for tree in map(Path, request.trees):
+    trees = [Path(tree) for tree in request.trees]
+    size = 0
+    for path in (path for tree in trees for path in tree.rglob("*") if path.is_file() and not path.is_symlink()):
+        size += path.stat().st_size
+        if size > _COPY_LIMIT:
+            raise RuntimeError(
+                f"the server's account cannot reach {request.bin_dir}, and what is beside it is too much to copy"
+            )
+    for tree in trees:
         shutil.copytree(tree, target / tree.relative_to(root), ignore=shutil.ignore_patterns("include", "*.a", "doc"))
     for path in (target, *target.rglob("*")):
         path.chmod(0o755)
