@@ -1531,7 +1531,7 @@ COMMENT ON FUNCTION provider_availability_leaves(jsonb) IS 'Texts and flags belo
 CREATE OR REPLACE FUNCTION provider_availability_patch(
     document jsonb, settings jsonb, day text, is_said boolean, is_available boolean, start_time time, end_time time, zone text
 ) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now_read record;
     at text[];
@@ -1540,15 +1540,17 @@ DECLARE
     start_text text := left(start_time::text, CASE WHEN right(start_time::text, 3) = ':00' THEN 5 ELSE 15 END);
     end_text text := left(end_time::text, CASE WHEN right(end_time::text, 3) = ':00' THEN 5 ELSE 15 END);
     canonical jsonb;
+    own_zone jsonb := CASE WHEN zone IS NULL THEN '{}' ELSE jsonb_build_object('timezone', zone) END;
     wanted jsonb;
-    answer jsonb;
+    proposed record;
 BEGIN
     canonical := CASE WHEN is_available
         THEN jsonb_build_object('available', true, 'start', start_text, 'end', end_text)
         ELSE jsonb_build_object('available', false)
     END;
     SELECT r.* INTO now_read FROM provider_availability_read(document, settings) AS r;
-    IF now_read.outcome = 'rejected' THEN
+    -- A document without any day may get its first one.
+    IF now_read.outcome = 'rejected' AND (now_read.reason <> 'no_week' OR jsonb_typeof(document) <> 'object') THEN
         RETURN NULL;
     END IF;
     -- What the days are to be read as afterwards, in one comparable value.
@@ -1580,70 +1582,104 @@ BEGIN
         holder := holder[1 : cardinality(holder) - 1];
     END IF;
     old := document #> at;
-    SELECT c.proposal INTO answer
-    FROM (
-        -- 1. Only the texts that say the times, and the flag; the one that changed alone, so that "9:00" stays as it is.
-        SELECT 0 AS rank, 2 * a.i + s.i AS i, jsonb_set(document, at || a.path, to_jsonb(s.said)) AS proposal
-        FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
-        CROSS JOIN (VALUES (0, start_text), (1, end_text)) AS s (i, said)
-        WHERE is_said AND is_available AND jsonb_typeof(a.value) = 'string'
+    FOR proposed IN
+        -- 1. The day at its place: the texts that say its times (one of them, so that "9:00" stays as it is, or two, or a
+        -- range), then its flag, then its zone; each as it is, or said anew.
+        SELECT t.cost + f.cost + z.cost AS rank, t.i, z.document
+        FROM (SELECT WHERE is_said AND at IS NOT NULL) AS day_is_there
+        CROSS JOIN LATERAL (
+            SELECT 0 AS cost, 0::bigint AS i, provider_availability_patch.document
+            UNION ALL
+            SELECT 1, 2 * a.i + s.i, jsonb_set(provider_availability_patch.document, at || a.path, to_jsonb(s.said))
+            FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
+            CROSS JOIN (VALUES (0, start_text), (1, end_text)) AS s (i, said)
+            WHERE is_available AND jsonb_typeof(a.value) = 'string'
+            UNION ALL
+            SELECT 2, a.i + b.i, jsonb_set(
+                jsonb_set(provider_availability_patch.document, at || a.path, to_jsonb(start_text)), at || b.path, to_jsonb(end_text)
+            )
+            FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
+            CROSS JOIN provider_availability_leaves(old) WITH ORDINALITY AS b (path, value, i)
+            WHERE is_available AND a.i <> b.i AND jsonb_typeof(a.value) = 'string' AND jsonb_typeof(b.value) = 'string'
+            UNION ALL
+            SELECT 2, a.i, jsonb_set(
+                provider_availability_patch.document, at || a.path,
+                to_jsonb(CASE WHEN is_available THEN start_text || '-' || end_text ELSE 'closed' END)
+            )
+            FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
+            WHERE jsonb_typeof(a.value) = 'string'
+            UNION ALL
+            -- An entry of a list is closed by a flag and no times.
+            SELECT 4, a.i + b.i, (provider_availability_patch.document #- (at || a.path)) #- (at || b.path)
+            FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
+            CROSS JOIN provider_availability_leaves(old) WITH ORDINALITY AS b (path, value, i)
+            WHERE NOT is_available AND a.i < b.i AND cardinality(a.path) > 0
+                AND a.value #>> '{}' ~ '[0-9]' AND b.value #>> '{}' ~ '[0-9]'
+        ) AS t (cost, i, document)
+        CROSS JOIN LATERAL (
+            SELECT 0 AS cost, t.document
+            UNION ALL
+            SELECT 1, jsonb_set(t.document, at || a.path, to_jsonb(NOT (a.value = 'true')))
+            FROM provider_availability_leaves(old) AS a (path, value)
+            WHERE jsonb_typeof(a.value) = 'boolean'
+            UNION ALL
+            SELECT 2, jsonb_set(t.document, at || '{available}'::text[], to_jsonb(provider_availability_patch.is_available))
+            WHERE jsonb_typeof(old) = 'object'
+        ) AS f (cost, document)
+        CROSS JOIN LATERAL (
+            SELECT 0 AS cost, f.document
+            UNION ALL
+            SELECT 1, jsonb_set(f.document, at || '{timezone}'::text[], to_jsonb(provider_availability_patch.zone))
+            WHERE jsonb_typeof(old) = 'object' AND zone IS NOT NULL
+            UNION ALL
+            SELECT 1, CASE WHEN zone IS NULL THEN f.document #- (at || a.path) ELSE jsonb_set(f.document, at || a.path, to_jsonb(zone)) END
+            FROM provider_availability_leaves(old) AS a (path, value)
+            WHERE cardinality(a.path) > 0 AND (a.value #>> '{}' LIKE '%/%' OR a.value #>> '{}' ~ 'UTC')
+        ) AS z (cost, document)
+        WHERE t.cost + f.cost + z.cost > 0
         UNION ALL
-        SELECT 1, 0,
-            jsonb_set(jsonb_set(document, at || a.path, to_jsonb(start_text)), at || b.path, to_jsonb(end_text))
-        FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
-        CROSS JOIN provider_availability_leaves(old) WITH ORDINALITY AS b (path, value, i)
-        WHERE is_said AND is_available AND a.i <> b.i AND jsonb_typeof(a.value) = 'string' AND jsonb_typeof(b.value) = 'string'
-        UNION ALL
-        SELECT 2, 0, jsonb_set(document, at || a.path, to_jsonb(CASE WHEN is_available THEN start_text || '-' || end_text ELSE 'closed' END))
-        FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
-        WHERE is_said AND jsonb_typeof(a.value) = 'string'
-        UNION ALL
-        SELECT 3, a.i, jsonb_set(document, at || a.path, to_jsonb(NOT (a.value = 'true')))
-        FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
-        WHERE is_said AND jsonb_typeof(a.value) = 'boolean'
-        UNION ALL
-        SELECT 4, f.i, jsonb_set(jsonb_set(jsonb_set(document, at || f.path, to_jsonb(NOT (f.value = 'true'))), at || a.path, to_jsonb(start_text)), at || b.path, to_jsonb(end_text))
-        FROM provider_availability_leaves(old) WITH ORDINALITY AS f (path, value, i)
-        CROSS JOIN provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
-        CROSS JOIN provider_availability_leaves(old) WITH ORDINALITY AS b (path, value, i)
-        WHERE is_said AND is_available AND a.i <> b.i AND jsonb_typeof(f.value) = 'boolean'
-            AND jsonb_typeof(a.value) = 'string' AND jsonb_typeof(b.value) = 'string'
-        UNION ALL
-        SELECT 5, 0, document #- at WHERE NOT is_said AND at IS NOT NULL
+        SELECT 10, 0, document #- at
+        WHERE NOT is_said AND at IS NOT NULL
         UNION ALL
         -- 2. The day in canonical form at its place, with what else it held.
-        SELECT 6, 0, jsonb_set(document, at, CASE jsonb_typeof(old) WHEN 'object' THEN old ELSE '{}' END || canonical)
+        SELECT 20, 0, jsonb_set(document, at, CASE jsonb_typeof(old) WHEN 'object' THEN old ELSE '{}' END || canonical || own_zone)
         WHERE is_said AND at IS NOT NULL
         UNION ALL
-        SELECT 7, 0, jsonb_set(document, at, kept.members || canonical || CASE WHEN zone IS NULL THEN '{}' ELSE jsonb_build_object('timezone', zone) END)
+        SELECT 21 + e.cost, 0, jsonb_set(document, at, kept.members || e.named || canonical || own_zone)
         FROM (
             SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}')
             FROM jsonb_each(CASE WHEN jsonb_typeof(old) = 'object' THEN old END) AS m (key, value)
             WHERE EXISTS (SELECT FROM unnest(now_read.ignored) AS i (path) WHERE right(i.path, char_length(m.key) + 1) = '.' || m.key)
         ) AS kept (members)
+        CROSS JOIN (VALUES (0, '{}'::jsonb), (1, jsonb_build_object('day', day))) AS e (cost, named)
         WHERE is_said AND at IS NOT NULL
         UNION ALL
-        SELECT 8, 0, jsonb_set(document, at, jsonb_build_object('day', day) || canonical)
-        WHERE is_said AND at IS NOT NULL
         -- 3. A day the document did not speak of.
+        SELECT 30 + o.cost, 0, jsonb_set(document, holder || day, canonical || o.zone)
+        FROM (VALUES (0, '{}'::jsonb), (1, own_zone)) AS o (cost, zone)
+        WHERE is_said AND at IS NULL AND jsonb_typeof(document #> holder) = 'object'
         UNION ALL
-        SELECT 9, 0, jsonb_set(document, holder || day, canonical, true)
-        WHERE is_said AND at IS NULL AND holder IS NOT NULL AND jsonb_typeof(document #> holder) = 'object'
+        SELECT 32 + o.cost, 0, jsonb_insert(document, holder || '-1'::text, jsonb_build_object('day', day) || canonical || o.zone, true)
+        FROM (VALUES (0, '{}'::jsonb), (1, own_zone)) AS o (cost, zone)
+        WHERE is_said AND at IS NULL AND jsonb_typeof(document #> holder) = 'array'
         UNION ALL
-        SELECT 10, 0, jsonb_set(document, holder || day, canonical || jsonb_build_object('timezone', zone), true)
-        WHERE is_said AND at IS NULL AND holder IS NOT NULL AND jsonb_typeof(document #> holder) = 'object' AND zone IS NOT NULL
-        UNION ALL
-        SELECT 11, 0, jsonb_insert(document, holder || '-1'::text, jsonb_build_object('day', day) || canonical || CASE WHEN zone IS NULL THEN '{}' ELSE jsonb_build_object('timezone', zone) END, true)
-        WHERE is_said AND at IS NULL AND holder IS NOT NULL AND jsonb_typeof(document #> holder) = 'array'
+        SELECT 34, 0, document || jsonb_build_object(day, canonical || own_zone)
+        WHERE is_said AND now_read.reason = 'no_week'
         UNION ALL
         -- 4. The whole week in canonical form, with the keys that are not read.
-        SELECT 12, 0, kept.members || week.days
+        SELECT 40, 0, kept.members || week.days
         FROM (
             SELECT coalesce(jsonb_object_agg(w.key, CASE WHEN (w.value ->> 0)::boolean
-                THEN jsonb_build_object('available', true, 'start', left(w.value ->> 1, CASE WHEN right(w.value ->> 1, 3) = ':00' THEN 5 ELSE 15 END),
-                    'end', left(w.value ->> 2, CASE WHEN right(w.value ->> 2, 3) = ':00' THEN 5 ELSE 15 END))
+                THEN jsonb_build_object(
+                    'available', true,
+                    'start', left(w.value ->> 1, CASE WHEN right(w.value ->> 1, 3) = ':00' THEN 5 ELSE 15 END),
+                    'end', left(w.value ->> 2, CASE WHEN right(w.value ->> 2, 3) = ':00' THEN 5 ELSE 15 END)
+                )
                 ELSE '{"available": false}' END
-                || CASE WHEN w.value ->> 3 IS NULL OR w.value ->> 3 = settings ->> 'default_timezone' THEN '{}' ELSE jsonb_build_object('timezone', w.value -> 3) END), '{}')
+                || CASE
+                    WHEN w.value ->> 3 IS NULL OR w.value ->> 3 = settings ->> 'default_timezone' THEN '{}'
+                    ELSE jsonb_build_object('timezone', w.value -> 3)
+                END), '{}')
             FROM jsonb_each(wanted) AS w (key, value)
         ) AS week (days)
         CROSS JOIN (
@@ -1652,17 +1688,28 @@ BEGIN
             WHERE '$.' || m.key = ANY (now_read.ignored)
         ) AS kept (members)
         UNION ALL
-        SELECT 13, 0, '{}' WHERE wanted = '{}'
-    ) AS c
-    CROSS JOIN LATERAL provider_availability_read(c.proposal, settings) AS r
-    WHERE r.outcome <> 'rejected'
-        AND wanted = coalesce((
-            SELECT jsonb_object_agg(d.day, jsonb_build_array(d.available, d.start_time, d.end_time, d.zone))
-            FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS d (day, available, start_time, end_time, zone)
-        ), '{}')
-    ORDER BY c.rank, c.i
-    LIMIT 1;
-    RETURN answer;
+        SELECT 50, 0, '{}'
+        WHERE wanted = '{}'
+        ORDER BY 1, 2
+        -- What is proposed is read; a bound for documents made to be slow.
+        LIMIT 400
+    LOOP
+        IF EXISTS (
+            SELECT
+            FROM provider_availability_read(proposed.document, settings) AS r
+            WHERE CASE r.outcome
+                -- The last day is taken out, and other keys are left: no week any more, but nothing lost.
+                WHEN 'rejected' THEN r.reason = 'no_week' AND wanted = '{}' AND proposed.rank < 40
+                ELSE wanted = coalesce((
+                    SELECT jsonb_object_agg(d.day, jsonb_build_array(d.available, d.start_time, d.end_time, d.zone))
+                    FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS d (day, available, start_time, end_time, zone)
+                ), '{}')
+            END
+        ) THEN
+            RETURN proposed.document;
+        END IF;
+    END LOOP;
+    RETURN NULL;
 END
 $$;
 
@@ -1772,6 +1819,13 @@ BEGIN
             PERFORM set_config('schedtool.sync', 'rows', true);
             UPDATE providers AS p SET availability = patched WHERE p.id = target.provider_id;
             PERFORM set_config('schedtool.sync', direction, true);
+            -- Without its last day a document that holds other keys is one that holds no week; with a first one, a week again.
+            DELETE FROM provider_availability_rejects AS j WHERE j.provider_id = target.provider_id AND j.reason = 'no_week';
+            INSERT INTO provider_availability_rejects (provider_id, path, value, reason, document_hash)
+            SELECT target.provider_id, r.path, r.value, r.reason, md5(patched::text)
+            FROM provider_availability_read(patched, policy) AS r
+            WHERE r.outcome = 'rejected'
+            ON CONFLICT DO NOTHING;
         END IF;
     END LOOP;
     RETURN NULL;
