@@ -1666,6 +1666,15 @@ BEGIN
         SELECT 34, 0, document || jsonb_build_object(day, canonical || own_zone)
         WHERE is_said AND now_read.reason = 'no_week'
         UNION ALL
+        -- The same without the zone of days that are gone.
+        SELECT 35, 0, other.members || jsonb_build_object(day, canonical || own_zone)
+        FROM (
+            SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}')
+            FROM jsonb_each(CASE WHEN jsonb_typeof(document) = 'object' THEN document END) AS m (key, value)
+            WHERE m.value #>> '{}' NOT LIKE '%/%' AND m.value #>> '{}' <> 'UTC'
+        ) AS other (members)
+        WHERE is_said AND now_read.reason = 'no_week'
+        UNION ALL
         -- 4. The whole week in canonical form, with the keys that are not read.
         SELECT 40, 0, kept.members || week.days
         FROM (
