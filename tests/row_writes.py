@@ -1,4 +1,4 @@
-"""Writes to the rows of a document, and what the document then says: one case per form of document and kind of write."""
+"""Writes to the rows of a document, and what the document then says: a case per form of document and kind of write."""
 
 from __future__ import annotations
 
