@@ -399,14 +399,17 @@ def test_a_sample_copies_some_of_the_documents_and_all_of_the_other_parents(sour
 
 
 def test_the_password_of_the_source_is_on_no_command_line(source: Database, open_folder: Path) -> None:
-    programs = embedded.find_binaries({})
-    said = open_folder / "said"
-    for program in programs.iterdir():
-        (open_folder / program.name).symlink_to(program)
-    (open_folder / "pg_dump").unlink()
-    (open_folder / "pg_dump").write_text(f'#!/bin/sh\necho "$@" > {said}\nexec {programs / "pg_dump"} "$@"\n')
-    (open_folder / "pg_dump").chmod(0o755)
-    done = servers.run_process("rehearse", "--from", source.url, environ={"SCHEDTOOL_PG_BIN": str(open_folder)})
+    # A whole installation, so that any account can run it; its pg_dump also writes down how it was called.
+    prefix = embedded.find_binaries({}).parent
+    shutil.copytree(prefix, open_folder / "package" / "install")
+    libraries = prefix.parent.with_name(f"{prefix.parent.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, open_folder / libraries.name)
+    programs, said = open_folder / "package" / "install" / "bin", open_folder / "said"
+    (programs / "pg_dump").rename(programs / "real_pg_dump")
+    (programs / "pg_dump").write_text(f'#!/bin/sh\necho "$@" > {said}\nexec {programs / "real_pg_dump"} "$@"\n')
+    (programs / "pg_dump").chmod(0o755)
+    done = servers.run_process("rehearse", "--from", source.url, environ={"SCHEDTOOL_PG_BIN": str(programs)})
     assert done.exit_code == 0, done
     assert "--schema-only" in said.read_text()
     for text in (said.read_text(), done.stdout, done.stderr):
