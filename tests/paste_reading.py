@@ -1,6 +1,6 @@
 """Paste the body of the reading function into the files that hold a copy of it: `python -m tests.paste_reading`.
 
-Only the dry run holds copies, because it must work where no migration is applied. tests/test_sql.py holds them equal.
+Only the dry run holds copies, because it must work where no migration is applied; tests/test_copies.py compares them.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Thing:
     """One object of the catalog.
 
     Attributes:
-        name: Kind and name: `column bookings.amount`.
+        name: Kind and name: `column parcel.weight`.
         owner: The table it belongs to, or None.
         text: Its definition and comment.
     """

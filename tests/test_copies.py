@@ -1,0 +1,138 @@
+"""What is written down twice says the same twice, and what belongs in SQL files stands in no Python source."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from schedtool import psqlscript
+from schedtool.project import shipped
+from tests import paste_reading
+from tests.journey import DROP, FILES, back
+
+PROJECT = shipped()
+SQL = PROJECT / "sql"
+SOURCES = Path(__file__).parents[1] / "src" / "schedtool"
+
+
+def text(*parts: str) -> str:
+    return (SQL.joinpath(*parts)).read_text(encoding="utf-8")
+
+
+def between(whole: str, first: str, last: str) -> str:
+    """The part of a text from one line's beginning to another line, both once in it or the first time."""
+    found = whole[whole.index(first) :]
+    return found[: found.index(last) + len(last)]
+
+
+def test_every_copy_of_the_reading_is_the_reading() -> None:
+    body = paste_reading.reading(paste_reading.SOURCE.read_text(encoding="utf-8"))
+    assert body.count("\n") > 100
+    assert len(paste_reading.COPIES) == 2
+
+    for copy in paste_reading.COPIES:
+        pasted = paste_reading.reading(copy.read_text(encoding="utf-8"))
+        assert pasted == body, f"{copy.name}: python -m tests.paste_reading pastes it anew"
+
+
+def test_a_copy_that_was_changed_is_pasted_over() -> None:
+    copy = paste_reading.COPIES[0].read_text(encoding="utf-8")
+    body = paste_reading.reading(copy)
+    changed = copy.replace("'converted'", "'read'")
+    assert paste_reading.reading(changed) != body
+
+    mended = paste_reading.paste(changed, body)
+    assert paste_reading.reading(mended) == body
+    assert mended.split(paste_reading.BEGIN)[0] == changed.split(paste_reading.BEGIN)[0]
+
+
+def test_nothing_but_the_dry_run_and_the_plain_script_holds_a_copy_of_the_reading() -> None:
+    marked = {
+        file.relative_to(PROJECT).as_posix()
+        for folder in ("migrations", "sql")
+        for file in (PROJECT / folder).rglob("*.sql")
+        if "<reading>" in file.read_text(encoding="utf-8")
+    }
+    copies = {copy.relative_to(PROJECT).as_posix() for copy in paste_reading.COPIES}
+
+    assert marked == {*copies, "migrations/0002.sync-availability.sql", "sql/CREATE_PROVIDER_TABLES.sql"}
+
+
+def test_the_archive_is_made_alike_by_the_drop_and_by_its_batches() -> None:
+    def made(whole: str) -> str:
+        first = "        -- One at a time; whoever waited finds it made."
+        last = "IS 'Notes a document that changes after it was archived.';\n    END IF;"
+        return between(whole, first, last)
+
+    assert made(text("batches", DROP.name)) == made(DROP.read_text(encoding="utf-8"))
+
+
+def test_the_zones_that_are_known_are_asked_for_alike_everywhere() -> None:
+    asked = re.compile(r"FROM pg_timezone_names AS z\s+WHERE (.*)\n")
+    found = {
+        match.group(1)
+        for folder in ("migrations", "sql")
+        for file in (PROJECT / folder).rglob("*.sql")
+        for match in asked.finditer(file.read_text(encoding="utf-8"))
+    }
+
+    assert found == {r"(z.name = 'UTC' OR z.name LIKE '%/%') AND z.name !~ '^(posix|right)/'"}
+
+
+def test_every_probe_tries_its_rows_in_the_same_way() -> None:
+    tries = [
+        between(file.read_text(encoding="utf-8"), "DO $$", "\n$$;") for file in sorted(SQL.glob("verify/*.probe.sql"))
+    ]
+
+    assert len(tries) == 3
+    assert len(set(tries)) == 1
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_migration_and_its_rollback_are_one_block_where_something_could_be_lost(file: Path) -> None:
+    alone = [back(file)] + ([file] if file in FILES[2:] else [])
+
+    for path in alone:
+        [statement] = psqlscript.statements(path.read_text(encoding="utf-8"))
+        assert statement.text.lstrip().startswith("DO $$"), path.name
+        assert "CASCADE;" not in statement.text
+
+
+def test_each_file_says_what_it_locks_and_every_migration_how_to_run_it_by_hand() -> None:
+    for file in (*FILES, *(back(file) for file in FILES)):
+        head = file.read_text(encoding="utf-8").split("\n\n")[0]
+        assert all(line.startswith("--") for line in head.splitlines())
+        assert "-- locks: " in head, file.name
+    for folder in ("batches", "dry_run", "queries", "verify"):
+        for file in (SQL / folder).iterdir():
+            assert "By hand: psql -X" in file.read_text(encoding="utf-8").partition("\n\n")[0], file.name
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    numbers = [int(file.name[:4]) for file in FILES]
+
+    assert all(later - earlier == 1 for earlier, later in pairwise(numbers))
+    assert numbers[0] == 1
+
+
+@pytest.mark.parametrize("kind", ["*.py", "*.sql"])
+def test_no_source_of_the_tool_knows_what_it_migrates(kind: str) -> None:
+    names = re.compile(r"\b(provider_availability|availability|bookings?)\b", re.IGNORECASE)
+    files = sorted(SOURCES.rglob(kind))
+    assert len(files) > 20
+
+    told = {
+        f"{file.relative_to(SOURCES)}: {match.group()}"
+        for file in files
+        for match in names.finditer(file.read_text(encoding="utf-8"))
+    }
+    assert told == set()
+
+
+def test_a_migration_is_written_into_no_source_of_the_tool() -> None:
+    ids = re.compile("|".join(re.escape(file.stem.partition(".")[2]) for file in FILES))
+
+    assert [file.name for file in SOURCES.rglob("*.py") if ids.search(file.read_text(encoding="utf-8"))] == []
