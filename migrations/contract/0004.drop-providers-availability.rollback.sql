@@ -49,8 +49,19 @@ BEGIN
         ) AS n
         FULL JOIN provider_availability AS a ON a.provider_id = n.id AND a.day_of_week = n.day
         CROSS JOIN LATERAL (SELECT coalesce(n.id, a.provider_id) AS id, coalesce(n.day, a.day_of_week) AS day) AS w
-        WHERE (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
-            OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+        WHERE (
+                (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
+                OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+            )
+            -- A row that was left to differ by name, and was not written since, leaves its document as it was.
+            AND NOT EXISTS (
+                SELECT
+                FROM provider_availability_rejects AS j
+                JOIN providers_availability_archive AS h ON h.provider_id = j.provider_id
+                WHERE j.provider_id = w.id AND j.reason = 'row_differs' AND j.accepted_at IS NOT NULL
+                    AND j.document_hash = coalesce(md5(h.availability::text), '')
+                    AND (a.id IS NULL OR a.updated_at <= h.archived_at)
+            )
         ORDER BY w.id, w.day
     LOOP
         SELECT provider_availability_patch(

@@ -14,7 +14,8 @@ DECLARE
     n bigint;
     names text;
     ahead boolean := to_regclass('providers_availability_archive') IS NOT NULL AND EXISTS (
-        SELECT FROM pg_trigger AS t WHERE t.tgrelid = to_regclass('providers') AND t.tgname = 'providers_availability_archive_trigger'
+        SELECT FROM pg_trigger AS t
+        WHERE t.tgrelid = to_regclass('providers') AND t.tgname = 'providers_availability_archive_trigger' AND t.tgenabled IN ('O', 'A')
     );
     turn integer;
 BEGIN
@@ -61,7 +62,9 @@ BEGIN
     WHERE a.attrelid = to_regclass('providers') AND a.attname = 'availability'
         AND NOT (d.classid = 'pg_trigger'::regclass AND d.objid IN (
             SELECT t.oid FROM pg_trigger AS t WHERE t.tgname LIKE 'providers\_availability\_%\_trigger'
-        ));
+        ))
+        -- A CHECK of the table depends on its columns twice; it goes along, and comes back.
+        AND NOT (d.classid = 'pg_constraint'::regclass AND d.objid IN (SELECT k.oid FROM pg_constraint AS k WHERE k.conrelid = a.attrelid));
     IF names IS NOT NULL THEN
         RAISE EXCEPTION 'providers.availability is in use: %', names
             USING ERRCODE = 'ST003', HINT = 'Change or drop these first; CASCADE is never used here.';
@@ -78,7 +81,8 @@ BEGIN
     SELECT p.settings INTO policy FROM provider_availability_policy AS p ORDER BY p.version DESC LIMIT 1;
     policy := coalesce(policy, '{}');
     IF to_regclass('providers_availability_archive_changes') IS NULL OR NOT EXISTS (
-        SELECT FROM pg_trigger AS t WHERE t.tgrelid = to_regclass('providers') AND t.tgname = 'providers_availability_archive_trigger'
+        SELECT FROM pg_trigger AS t
+        WHERE t.tgrelid = to_regclass('providers') AND t.tgname = 'providers_availability_archive_trigger' AND t.tgenabled IN ('O', 'A')
     ) THEN
         -- One at a time; whoever waited finds it made.
         PERFORM pg_advisory_xact_lock(hashtext('providers_availability_archive'));
@@ -127,6 +131,7 @@ BEGIN
         CREATE OR REPLACE TRIGGER providers_availability_archive_trigger
             AFTER INSERT OR UPDATE ON providers
             FOR EACH ROW EXECUTE FUNCTION providers_availability_archive_note();
+        ALTER TABLE providers ENABLE TRIGGER providers_availability_archive_trigger;
         COMMENT ON TRIGGER providers_availability_archive_trigger ON providers IS 'Notes a document that changes after it was archived.';
     END IF;
 
@@ -179,8 +184,11 @@ BEGIN
         INSERT INTO providers_availability_archive AS a (provider_id, availability)
         SELECT p.id, p.availability
         FROM providers AS p
-        WHERE turn = 1 AND NOT EXISTS (SELECT FROM providers_availability_archive AS o WHERE o.provider_id = p.id)
-            OR p.id IN (SELECT c.provider_id FROM providers_availability_archive_changes AS c)
+        -- A copy is not believed because it is there: it may be of another drop, or the trigger that notes changes was off.
+        WHERE turn = 1 AND NOT EXISTS (
+            SELECT FROM providers_availability_archive AS o
+            WHERE o.provider_id = p.id AND o.availability::text IS NOT DISTINCT FROM p.availability::text
+        ) OR p.id IN (SELECT c.provider_id FROM providers_availability_archive_changes AS c)
         ON CONFLICT (provider_id) DO UPDATE SET availability = EXCLUDED.availability, archived_at = EXCLUDED.archived_at;
     END LOOP;
 
@@ -212,9 +220,49 @@ BEGIN
             )
             AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid)
         UNION ALL
+        SELECT 4, format('ALTER TABLE %I CLUSTER ON %I', c.relname, i.indexrelid::regclass::text)
+        FROM pg_index AS i
+        WHERE i.indrelid = a.attrelid AND i.indisclustered AND i.indexrelid IN (
+            SELECT d.objid FROM pg_depend AS d
+            WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+        )
+        UNION ALL
         SELECT 5, pg_get_statisticsobjdef(s.oid)
         FROM pg_statistic_ext AS s
-        WHERE s.stxrelid = a.attrelid AND a.attnum = ANY (s.stxkeys::smallint[])
+        WHERE s.oid IN (
+            SELECT d.objid FROM pg_depend AS d
+            WHERE d.classid = 'pg_statistic_ext'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+        )
+        UNION ALL
+        SELECT 6, format('ALTER TABLE %I ALTER COLUMN %I SET STORAGE %s', c.relname, a.attname,
+            CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END)
+        WHERE a.attstorage <> (SELECT y.typstorage FROM pg_type AS y WHERE y.oid = a.atttypid)
+        UNION ALL
+        SELECT 6, format('ALTER TABLE %I ALTER COLUMN %I SET COMPRESSION %s', c.relname, a.attname, CASE a.attcompression WHEN 'l' THEN 'lz4' ELSE 'pglz' END)
+        WHERE a.attcompression <> ''
+        UNION ALL
+        SELECT 6, format('ALTER TABLE %I ALTER COLUMN %I SET STATISTICS %s', c.relname, a.attname, a.attstattarget)
+        WHERE a.attstattarget >= 0
+        UNION ALL
+        SELECT 6, format('ALTER TABLE %I ALTER COLUMN %I SET (%s)', c.relname, a.attname, string_agg(o.said, ', '))
+        FROM unnest(a.attoptions) AS o (said)
+        WHERE o.said ~ '^n_distinct'
+        HAVING count(*) > 0
+        UNION ALL
+        SELECT 6, format('COMMENT ON CONSTRAINT %I ON %I IS %L', k.conname, c.relname, obj_description(k.oid, 'pg_constraint'))
+        FROM pg_constraint AS k
+        WHERE k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey) AND obj_description(k.oid, 'pg_constraint') IS NOT NULL
+        UNION ALL
+        SELECT 6, format('COMMENT ON INDEX %s IS %L', d.objid::regclass, obj_description(d.objid, 'pg_class'))
+        FROM pg_depend AS d
+        WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+            AND obj_description(d.objid, 'pg_class') IS NOT NULL
+        UNION ALL
+        SELECT 6, format('COMMENT ON STATISTICS %I IS %L', s.stxname, obj_description(s.oid, 'pg_statistic_ext'))
+        FROM pg_statistic_ext AS s
+        JOIN pg_depend AS d ON d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid
+        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+            AND obj_description(s.oid, 'pg_statistic_ext') IS NOT NULL
         UNION ALL
         SELECT 6, format('COMMENT ON COLUMN %I.%I IS %L', c.relname, a.attname, col_description(a.attrelid, a.attnum))
         WHERE col_description(a.attrelid, a.attnum) IS NOT NULL

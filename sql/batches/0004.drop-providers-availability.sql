@@ -26,7 +26,8 @@ BEGIN
             USING ERRCODE = 'ST003', HINT = 'schedtool rejects lists them; mend the documents, or leave them behind by name with schedtool rejects --accept.';
     END IF;
     IF to_regclass('providers_availability_archive_changes') IS NULL OR NOT EXISTS (
-        SELECT FROM pg_trigger AS t WHERE t.tgrelid = to_regclass('providers') AND t.tgname = 'providers_availability_archive_trigger'
+        SELECT FROM pg_trigger AS t
+        WHERE t.tgrelid = to_regclass('providers') AND t.tgname = 'providers_availability_archive_trigger' AND t.tgenabled IN ('O', 'A')
     ) THEN
         -- One at a time; whoever waited finds it made.
         PERFORM pg_advisory_xact_lock(hashtext('providers_availability_archive'));
@@ -75,6 +76,7 @@ BEGIN
         CREATE OR REPLACE TRIGGER providers_availability_archive_trigger
             AFTER INSERT OR UPDATE ON providers
             FOR EACH ROW EXECUTE FUNCTION providers_availability_archive_note();
+        ALTER TABLE providers ENABLE TRIGGER providers_availability_archive_trigger;
         COMMENT ON TRIGGER providers_availability_archive_trigger ON providers IS 'Notes a document that changes after it was archived.';
     END IF;
 END
