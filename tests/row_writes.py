@@ -98,7 +98,7 @@ PATCHED = [
         "a zone of one day",
         """{"monday": {"start": "09:00", "end": "17:00"}, "tue": {"from": "9am", "to": "5pm"}}""",
         BERLIN,
-        """{"monday": {"start": "09:00", "end": "17:00", "available": true, "timezone": "Europe/Berlin"},
+        """{"monday": {"start": "09:00", "end": "17:00", "timezone": "Europe/Berlin"},
             "tue": {"from": "9am", "to": "5pm"}}""",
     ),
     (

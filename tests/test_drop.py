@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -220,23 +221,36 @@ def test_a_document_that_changes_after_it_was_copied_is_archived_as_it_is_in_the
     assert {key: text for key, text in archive(app).items() if key in before} == before
 
 
-def test_without_the_tripwire_and_the_last_comparison_its_last_form_would_be_lost(app: Database, psql: Psql) -> None:
-    compared = r" AND o\.availability::text IS NOT DISTINCT FROM p\.availability::text"
-    believing, believed = re.subn(compared, "", DROP.read_text())
-    assert believed == 1
+def drop_behind_a_writer(database: Database, statement: str) -> None:
+    """Begin the drop while a writer is in flight, who ends when all is done but what his lock holds up."""
+    with database.connect() as writer, database.connect() as dropper, database.connect() as watcher:
+        writer.execute("BEGIN")
+        writer.execute(statement.encode())
+        dropper.execute("SET lock_timeout = '60s'")
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            done = pool.submit(dropper.execute, DROP.read_bytes())
+            waits = "SELECT pg_sleep(0.01), wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s"
+            while watcher.execute(waits, (dropper.info.backend_pid,)).fetchone() != ("", True):
+                assert not done.done(), done.result()
+            writer.execute("COMMIT")
+            done.result()
+
+
+@pytest.mark.parametrize("tripwire", [True, False], ids=["with the tripwire", "without it the change is lost"])
+def test_a_document_written_while_the_drop_waits_for_its_writer(app: Database, psql: Psql, tripwire: bool) -> None:
     archive_ahead(app, psql)
-    execute(
-        app,
-        "CREATE OR REPLACE FUNCTION providers_availability_archive_note() RETURNS trigger LANGUAGE plpgsql AS"
-        " 'BEGIN RETURN NULL; END'",
-        *MEANWHILE,
-    )
-    before = documents(app)
+    if not tripwire:
+        execute(
+            app,
+            "CREATE OR REPLACE FUNCTION providers_availability_archive_note() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RETURN NULL; END'",
+        )
 
-    execute(app, believing)
+    drop_behind_a_writer(app, MEANWHILE[0])
 
-    assert before[1] == '{"Mon": "10:00-12:00", "note": "newer"}'
-    assert archive(app)[1] == '{"Mon": {"to": "5pm", "from": "9am", "room": 3}, "note": "kept"}'
+    last, former = '{"Mon": "10:00-12:00"}', '{"Mon": {"to": "5pm", "from": "9am", "room": 3}, "note": "kept"}'
+    assert archive(app)[1] == (last if tripwire else former)
+    assert rows(app, "SELECT end_time::text FROM provider_availability WHERE provider_id = 1") == [("12:00:00",)]
 
 
 @pytest.mark.parametrize("wire", ["DROP TRIGGER {} ON providers", "ALTER TABLE providers DISABLE TRIGGER {}"])
@@ -251,6 +265,19 @@ def test_a_tripwire_that_somebody_took_down_loses_nothing(app: Database, psql: P
         assert "ERROR:  " in outcome.stderr
     else:
         assert {key: text for key, text in archive(app).items() if key in before} == before
+
+
+def test_a_copy_that_is_believed_because_it_is_there_would_lose_the_last_form(app: Database, psql: Psql) -> None:
+    compared = r" AND o\.availability::text IS NOT DISTINCT FROM p\.availability::text"
+    believing, count = re.subn(compared, "", DROP.read_text())
+    assert count == 1
+    archive_ahead(app, psql)
+    execute(app, "DROP TRIGGER providers_availability_archive_trigger ON providers", *MEANWHILE)
+    before = documents(app)
+
+    execute(app, believing)
+
+    assert archive(app)[1] != before[1]
 
 
 @pytest.mark.parametrize("how", [(), ("--no-batches",)], ids=["with batches", "the file alone"])
