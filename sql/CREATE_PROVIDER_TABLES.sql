@@ -179,7 +179,10 @@ BEGIN
 
     COMMENT ON TRIGGER bookings_updated_at_trigger ON bookings IS 'Keeps updated_at.';
 
-    COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week.';
+    -- 0003 adds to this comment, and is known by it: what it says stays when this file runs again.
+    IF obj_description(to_regclass('provider_availability'), 'pg_class') IS NULL THEN
+        COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week.';
+    END IF;
     COMMENT ON COLUMN provider_availability.id IS 'Key of the row.';
     COMMENT ON COLUMN provider_availability.provider_id IS 'Whose hours these are; the rows go with the provider.';
     COMMENT ON COLUMN provider_availability.day_of_week IS 'monday to sunday.';
@@ -1954,7 +1957,7 @@ COMMIT;
 --         WHERE wanted = '{}'
 --         ORDER BY 1, 2
 --         -- What is proposed is read; a bound for documents made to be slow.
---         LIMIT 400
+--         LIMIT CASE WHEN pg_column_size(document) > 8000 THEN 60 ELSE 400 END
 --     LOOP
 --         IF EXISTS (
 --             SELECT
@@ -1984,6 +1987,7 @@ COMMIT;
 -- LANGUAGE plpgsql SECURITY DEFINER SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 -- DECLARE
 --     policy jsonb;
+--     document jsonb;
 --     new_read record;
 --     old_read record;
 --     -- Whether every day is held against its row, not only the days that this write says anew.
@@ -1992,24 +1996,41 @@ COMMIT;
 -- BEGIN
 --     SELECT p.settings INTO policy FROM provider_availability_policy AS p ORDER BY p.version DESC LIMIT 1;
 --     policy := coalesce(policy, '{}');
---     SELECT r.* INTO new_read FROM provider_availability_read(NEW.availability, policy) AS r;
+--     -- Not NEW: a trigger of the application that fired before this one may have written the document once more.
+--     SELECT p.availability INTO document FROM providers AS p WHERE p.id = NEW.id;
+--     IF NOT FOUND THEN
+--         RETURN NULL;
+--     END IF;
+--     SELECT r.* INTO new_read FROM provider_availability_read(document, policy) AS r;
+--     SELECT r.* INTO old_read
+--     FROM provider_availability_read(CASE WHEN TG_OP = 'UPDATE' THEN OLD.availability END, policy) AS r;
 --     IF new_read.outcome = 'rejected' THEN
 --         INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash, stale)
---         SELECT NEW.id, new_read.path, new_read.value, new_read.reason, md5(NEW.availability::text),
+--         SELECT NEW.id, new_read.path, new_read.value, new_read.reason, md5(document::text),
 --             EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = NEW.id)
 --         ON CONFLICT (provider_id) DO UPDATE
 --         SET path = EXCLUDED.path, value = EXCLUDED.value, reason = EXCLUDED.reason,
 --             document_hash = EXCLUDED.document_hash, stale = EXCLUDED.stale, rejected_at = EXCLUDED.rejected_at,
 --             accepted_by = NULL, accepted_at = NULL, note = NULL;
 --         RETURN NULL;
+--     ELSIF TG_OP = 'UPDATE' AND NEW.id = OLD.id AND old_read.outcome <> 'rejected'
+--         AND (old_read.days, old_read.available, old_read.starts, old_read.ends, old_read.zones)
+--             IS NOT DISTINCT FROM (new_read.days, new_read.available, new_read.starts, new_read.ends, new_read.zones) THEN
+--         -- No day is said anew: a decision that its row stands goes on standing.
+--         UPDATE provider_availability_rejects AS j
+--         SET document_hash = md5(document::text)
+--         WHERE j.provider_id = NEW.id AND j.reason = 'row_differs' AND j.accepted_at IS NOT NULL;
+--         IF FOUND OR document IS NOT DISTINCT FROM NEW.availability AND NOT EXISTS (
+--             SELECT FROM provider_availability_rejects AS j WHERE j.provider_id = NEW.id
+--         ) THEN
+--             RETURN NULL;
+--         END IF;
 --     END IF;
 --     -- Nothing between the writers and these rows but this setting, local to the transaction: the rows' triggers let them pass.
 --     PERFORM set_config('schedtool.sync', 'document', true);
 --     DELETE FROM provider_availability_rejects AS j WHERE j.provider_id = NEW.id;
---     whole := FOUND OR TG_OP = 'INSERT' OR NEW.id IS DISTINCT FROM OLD.id;
---     SELECT r.* INTO old_read
---     FROM provider_availability_read(CASE WHEN TG_OP = 'UPDATE' THEN OLD.availability END, policy) AS r;
---     whole := whole OR old_read.outcome = 'rejected';
+--     whole := FOUND OR TG_OP = 'INSERT' OR NEW.id IS DISTINCT FROM OLD.id OR old_read.outcome = 'rejected'
+--         OR document IS DISTINCT FROM NEW.availability;
 --     DELETE FROM provider_availability AS a
 --     WHERE a.provider_id = NEW.id
 --         AND a.day_of_week <> ALL (coalesce(new_read.days, '{}'))
@@ -2076,7 +2097,12 @@ COMMIT;
 --             document, policy, target.day, said.is_available IS NOT NULL, said.is_available, said.start_time, said.end_time, said.timezone
 --         );
 --         IF patched IS NULL THEN
---             UPDATE provider_availability_rejects AS j SET stale = true WHERE j.provider_id = target.provider_id AND NOT j.stale;
+--             -- Unreadable: its reject is stale from now on. Readable, but no document can say this row: a decision is needed.
+--             UPDATE provider_availability_rejects AS j SET stale = true WHERE j.provider_id = target.provider_id;
+--             IF NOT FOUND THEN
+--                 INSERT INTO provider_availability_rejects (provider_id, path, value, reason, document_hash)
+--                 VALUES (target.provider_id, '$', target.day, 'row_differs', coalesce(md5(document::text), ''));
+--             END IF;
 --         ELSIF patched IS DISTINCT FROM document THEN
 --             PERFORM set_config('schedtool.sync', 'rows', true);
 --             UPDATE providers AS p SET availability = patched WHERE p.id = target.provider_id;
@@ -2092,7 +2118,13 @@ COMMIT;
 --     END LOOP;
 --     RETURN NULL;
 -- EXCEPTION WHEN undefined_column THEN
---     -- The column went between the statement's start and here: the rows are all there is.
+--     -- The column went between the statement's start and here: the rows are all there is. Anything else is somebody's fault.
+--     IF EXISTS (
+--         SELECT FROM pg_attribute AS a
+--         WHERE a.attrelid = to_regclass('providers') AND a.attname = 'availability' AND NOT a.attisdropped
+--     ) THEN
+--         RAISE;
+--     END IF;
 --     RETURN NULL;
 -- END
 -- $$;
@@ -2115,7 +2147,7 @@ COMMIT;
 --     name text;
 -- BEGIN
 --     FOREACH name IN ARRAY ARRAY['provider_availability_follow_document', 'provider_availability_follow_row'] LOOP
---         EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_catalog, pg_temp', name, current_schema());
+--         EXECUTE format('ALTER FUNCTION %I() SET search_path = pg_catalog, %I, pg_temp', name, current_schema());
 --         EXECUTE format('REVOKE ALL ON FUNCTION %I() FROM PUBLIC', name);
 --     END LOOP;
 -- END
@@ -2179,6 +2211,10 @@ COMMIT;
 --     policy jsonb;
 --     filled bigint;
 -- BEGIN
+--     IF current_setting('transaction_isolation') <> 'read committed' THEN
+--         RAISE EXCEPTION 'this needs READ COMMITTED: under % it would decide by what it saw before its locks', current_setting('transaction_isolation')
+--             USING HINT = 'SET default_transaction_isolation = ''read committed'' and run it again.';
+--     END IF;
 --     IF current_setting('lock_timeout') = '0' THEN
 --         PERFORM set_config('lock_timeout', '500ms', true);
 --     END IF;

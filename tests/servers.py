@@ -144,7 +144,7 @@ def run_process(
     environ: Mapping[str, str] | None = None,
     stdin: str = "",
     cwd: Path | None = None,
-    timeout: float = 120,
+    timeout: float = 300,
 ) -> Outcome:
     """Run `python -m schedtool …` as a process of its own, with the limit in seconds."""
     return run_program(
@@ -157,7 +157,7 @@ def run_program(
     environ: Mapping[str, str] | None = None,
     stdin: str = "",
     cwd: Path | None = None,
-    timeout: float = 120,
+    timeout: float = 300,
 ) -> Outcome:
     """Run a program to its end; the limit is in seconds."""
     done = subprocess.run(

@@ -19,6 +19,12 @@ DECLARE
     );
     turn integer;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'this needs READ COMMITTED: under % it would decide by what it saw before its locks', current_setting('transaction_isolation')
+            USING HINT = 'SET default_transaction_isolation = ''read committed'' and run it again.';
+    END IF;
+    -- A temporary table of the archive's name would take the documents with it.
+    PERFORM set_config('search_path', format('%I, pg_temp', current_schema()), true);
     IF current_setting('lock_timeout') = '0' THEN
         PERFORM set_config('lock_timeout', '500ms', true);
     END IF;
@@ -118,14 +124,14 @@ BEGIN
         CREATE OR REPLACE FUNCTION providers_availability_archive_note() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER AS $note$
         BEGIN
-            IF TG_OP = 'INSERT' OR (OLD.id, OLD.availability) IS DISTINCT FROM (NEW.id, NEW.availability) THEN
+            IF TG_OP = 'INSERT' OR (OLD.id, OLD.availability::text) IS DISTINCT FROM (NEW.id, NEW.availability::text) THEN
                 INSERT INTO providers_availability_archive_changes (provider_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
             END IF;
             RETURN NULL;
         END
         $note$;
         COMMENT ON FUNCTION providers_availability_archive_note() IS 'Trigger: notes a document that changes after it was archived.';
-        EXECUTE format('ALTER FUNCTION providers_availability_archive_note() SET search_path = %I, pg_catalog, pg_temp', current_schema());
+        EXECUTE format('ALTER FUNCTION providers_availability_archive_note() SET search_path = pg_catalog, %I, pg_temp', current_schema());
         REVOKE ALL ON FUNCTION providers_availability_archive_note() FROM PUBLIC;
         -- Every update, not UPDATE OF: that would miss what a BEFORE trigger of the application changes.
         CREATE OR REPLACE TRIGGER providers_availability_archive_trigger
@@ -203,7 +209,14 @@ BEGIN
         FROM pg_attrdef AS f
         WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum
         UNION ALL
-        SELECT 2, format('ALTER TABLE %I ALTER COLUMN %I SET NOT NULL', c.relname, a.attname)
+        -- Providers that came after the drop, and have no rows to make a document of.
+        SELECT 2, format(
+            'UPDATE %I AS p SET %I = %s WHERE p.%I IS NULL AND NOT EXISTS (SELECT FROM providers_availability_archive AS h WHERE h.provider_id = p.id)',
+            c.relname, a.attname, CASE WHEN a.atthasdef THEN 'DEFAULT' ELSE quote_literal('{}') END, a.attname
+        )
+        WHERE a.attnotnull OR a.atthasdef
+        UNION ALL
+        SELECT 3, format('ALTER TABLE %I ALTER COLUMN %I SET NOT NULL', c.relname, a.attname)
         WHERE a.attnotnull
         UNION ALL
         SELECT 3, format('ALTER TABLE %I ADD CONSTRAINT %I %s', c.relname, k.conname, pg_get_constraintdef(k.oid))

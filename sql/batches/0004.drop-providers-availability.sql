@@ -63,14 +63,14 @@ BEGIN
         CREATE OR REPLACE FUNCTION providers_availability_archive_note() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER AS $note$
         BEGIN
-            IF TG_OP = 'INSERT' OR (OLD.id, OLD.availability) IS DISTINCT FROM (NEW.id, NEW.availability) THEN
+            IF TG_OP = 'INSERT' OR (OLD.id, OLD.availability::text) IS DISTINCT FROM (NEW.id, NEW.availability::text) THEN
                 INSERT INTO providers_availability_archive_changes (provider_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
             END IF;
             RETURN NULL;
         END
         $note$;
         COMMENT ON FUNCTION providers_availability_archive_note() IS 'Trigger: notes a document that changes after it was archived.';
-        EXECUTE format('ALTER FUNCTION providers_availability_archive_note() SET search_path = %I, pg_catalog, pg_temp', current_schema());
+        EXECUTE format('ALTER FUNCTION providers_availability_archive_note() SET search_path = pg_catalog, %I, pg_temp', current_schema());
         REVOKE ALL ON FUNCTION providers_availability_archive_note() FROM PUBLIC;
         -- Every update, not UPDATE OF: that would miss what a BEFORE trigger of the application changes.
         CREATE OR REPLACE TRIGGER providers_availability_archive_trigger
