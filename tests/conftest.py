@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _RUNNING = pytest.StashKey[Server]()
 _CLEANUP = pytest.StashKey[ExitStack]()
+
+# Ctrl-C is ignored in what a script starts in the background, and in all that it starts: the tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,7 +19,9 @@ CREATE INDEX providers_availability_idx ON providers USING gin (availability jso
 
 INSERT INTO users (name, email)
 SELECT 'User ' || n, 'user' || n || '@example.org'
-FROM generate_series(1, greatest(1, :'providers'::integer / 10)) AS n;
+FROM generate_series(1, greatest(1, :'providers'::integer / 10)) AS n
+-- Never into a table that is in use: bare psql goes on behind a CREATE TABLE that failed.
+WHERE NOT EXISTS (SELECT FROM users);
 
 INSERT INTO providers (name, availability)
 SELECT
@@ -76,4 +78,5 @@ CROSS JOIN LATERAL (
         jsonb_agg(jsonb_build_object('day', initcap(d.name), 'startTime', r.opens, 'endTime', r.closes) ORDER BY d.i) FILTER (WHERE d.i IN (1, 3, 5)) AS entries
     FROM unnest(ARRAY['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday']) WITH ORDINALITY AS d (name, i)
 ) AS w
+WHERE NOT EXISTS (SELECT FROM providers)
 ORDER BY r.n;
