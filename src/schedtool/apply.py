@@ -110,7 +110,10 @@ def apply(
     options = options or Options()
     with closing(connect(target, application="apply", wait=wait)) as connection:
         with read_only(connection):
-            pending = _pending(connection, project, to=to, contract=contract, plan_hash=plan_hash)
+            pending = select(project, read(connection, project), to=to, contract=contract)
+            if pending or plan_hash is not None:
+                project = project.thorough()
+                pending = _pending(connection, project, to=to, contract=contract, plan_hash=plan_hash)
         now = pending
         if pending:
             now, _ = _split(pending)

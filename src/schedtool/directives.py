@@ -43,7 +43,7 @@ def read(text: str, *, file: str, known: Collection[str]) -> dict[str, Directive
         UsageError: A directive is unknown, misspelt, repeated, or stands where it would be ignored.
     """
     found: dict[str, Directive] = {}
-    header = _header_lines(text)
+    last = _header_lines(text)
     for comment in psqlscript.scan(text).comments:
         for index, content in enumerate(comment.text.splitlines()):
             line = comment.line + index
@@ -51,7 +51,7 @@ def read(text: str, *, file: str, known: Collection[str]) -> dict[str, Directive
             if match is None:
                 continue
             name, value = match.group(1), match.group(2).strip()
-            if line > header or not comment.text.startswith("--"):
+            if line > last or not comment.text.startswith("--"):
                 _refuse_misplaced(name, file=file, line=line, known=known)
             elif name not in known:
                 _refuse_unknown(name, file=file, line=line, known=known)
@@ -62,6 +62,11 @@ def read(text: str, *, file: str, known: Collection[str]) -> dict[str, Directive
             else:
                 raise UsageError(f"{file}:{line}: the directive '-- {name}:' stands there twice", code="bad_file")
     return found
+
+
+def header(text: str) -> str:
+    """The lines before anything else than line comments, where alone directives are obeyed."""
+    return "\n".join(text.split("\n")[: _header_lines(text)])
 
 
 def _header_lines(text: str) -> int:

@@ -59,12 +59,22 @@ class Project:
 
     Attributes:
         migrations: In the order in which they are applied, those of `contract/` last.
-        files: What `sql/` holds beside them.
+        checked: Every file was read and keeps the rules; see `load` and `glance`.
     """
 
     root: Path
     migrations: tuple[Migration, ...]
-    files: tuple[SqlFile, ...] = field(repr=False)
+    checked: bool = True
+    _folders: dict[str, tuple[SqlFile, ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def files(self) -> tuple[SqlFile, ...]:
+        """What `sql/` holds beside the migrations."""
+        return tuple(file for name in (*_BY_MIGRATION, *_OTHERS) for file in self.folder(name))
+
+    def thorough(self) -> Project:
+        """The same project with every file checked, which is what anything is run from."""
+        return self if self.checked else load(self.root)
 
     def find(self, beginning: str) -> Migration:
         """The migration whose id begins so, if it is only one.
@@ -84,15 +94,18 @@ class Project:
 
     def sql_files(self, folder: str, migration: Migration) -> tuple[SqlFile, ...]:
         """The files of `sql/<folder>/` that belong to a migration, the one without a part first."""
-        return tuple(file for file in self.files if file.folder == folder and file.migration == migration.id)
+        return tuple(file for file in self.folder(folder) if file.migration == migration.id)
 
     def sql_file(self, folder: str, migration: Migration, part: str | None = None) -> SqlFile | None:
         """The one file of `sql/<folder>/` for a migration and part (`<id>.<part>.sql`), or None."""
         return next((file for file in self.sql_files(folder, migration) if file.part == part), None)
 
     def folder(self, name: str) -> tuple[SqlFile, ...]:
-        """All files of `sql/<name>/`, in order of name."""
-        return tuple(file for file in self.files if file.folder == name)
+        """All files of `sql/<name>/`, in order of name; read and checked when they are first asked for."""
+        if name not in self._folders:
+            owners = {migration.id: migration.number for migration in self.migrations}
+            self._folders[name] = tuple(read_folder(self.root, name, owners if name in _BY_MIGRATION else None))
+        return self._folders[name]
 
     def relative(self, path: Path) -> str:
         """A path as messages show it: from the project's root where it lies there."""
@@ -106,11 +119,24 @@ def load(directory: Path | None) -> Project:
         UsageError: A folder is missing or holds no migration, or a file breaks a rule; the message names file and line.
     """
     root = directory if directory is not None else shipped()
-    migrations = _read_migrations(root)
-    owners = {migration.id: migration.number for migration in migrations}
-    files = [file for name in _BY_MIGRATION for file in read_folder(root, name, owners)]
-    files += [file for name in _OTHERS for file in read_folder(root, name, None)]
-    return Project(root, migrations, tuple(files))
+    project = Project(root, _read_migrations(root, check=True))
+    for name in (*_BY_MIGRATION, *_OTHERS):
+        # Reads it: a mistake is told before anything runs.
+        project.folder(name)
+    return project
+
+
+def glance(directory: Path | None) -> Project:
+    """Read a project without checking its files, for what only compares them with the records.
+
+    Reading every statement of every file is a third of what `status` takes. Whatever runs a file takes the project's
+    `thorough()` first.
+
+    Raises:
+        UsageError: A folder is missing or holds no migration, or a migration's header breaks a rule.
+    """
+    root = directory if directory is not None else shipped()
+    return Project(root, _read_migrations(root, check=False), checked=False)
 
 
 def shipped() -> Path:
@@ -126,13 +152,15 @@ def number_of(migration_id: str) -> str:
     return match.group() if match else migration_id
 
 
-def _read_migrations(root: Path) -> tuple[Migration, ...]:
+def _read_migrations(root: Path, *, check: bool) -> tuple[Migration, ...]:
     folder = root / "migrations"
     if not folder.is_dir():
         hint = "--project names a folder that holds migrations/ and sql/"
         raise UsageError(f"{root} has no folder migrations/", hint=hint, code="no_migrations")
-    plain = [_read_migration(path, root, contract=False) for path in _migration_paths(folder, root)]
-    contract = [_read_migration(path, root, contract=True) for path in _migration_paths(folder / "contract", root)]
+    paths = _migration_paths(folder, root)
+    plain = [_read_migration(path, root, contract=False, check=check) for path in paths]
+    paths = _migration_paths(folder / "contract", root)
+    contract = [_read_migration(path, root, contract=True, check=check) for path in paths]
     if not plain + contract:
         raise UsageError(f"{folder} holds no migrations", hint="write one: schedtool new NAME", code="no_migrations")
     seen: dict[str, Migration] = {}
@@ -178,10 +206,10 @@ def _migration_paths(folder: Path, root: Path) -> list[Path]:
     return paths
 
 
-def _read_migration(path: Path, root: Path, *, contract: bool) -> Migration:
+def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> Migration:
     file = _shown(path, root)
     text = read_text(path, file)
-    header = directives.read(text, file=file, known={"transactional", "depends"})
+    header = directives.read(text if check else directives.header(text), file=file, known={"transactional", "depends"})
     transactional = True
     if "transactional" in header:
         said = header["transactional"]
@@ -189,15 +217,17 @@ def _read_migration(path: Path, root: Path, *, contract: bool) -> Migration:
             message = f"{file}:{said.line}: '-- transactional:' is true or false, not '{said.value}'"
             raise UsageError(message, code="bad_file")
         transactional = said.value.lower() == "true"
-    _check_migration(text, file, transactional=transactional)
+    if check:
+        _check_migration(text, file, transactional=transactional)
     rollback_path = path.with_name(path.stem + _ROLLBACK)
     rollback = None
     if rollback_path.is_file():
         rollback_file = _shown(rollback_path, root)
         rollback = read_text(rollback_path, rollback_file)
-        # yoyo reads the directives of the forward file only; one here would be ignored.
-        directives.read(rollback, file=rollback_file, known=())
-        _check_migration(rollback, rollback_file, transactional=transactional)
+        if check:
+            # yoyo reads the directives of the forward file only; one here would be ignored.
+            directives.read(rollback, file=rollback_file, known=())
+            _check_migration(rollback, rollback_file, transactional=transactional)
     return Migration(
         id=path.stem,
         number=number_of(path.stem),

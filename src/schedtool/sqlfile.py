@@ -21,7 +21,8 @@ _DIRECTIVES = {
 }
 _RANGED = {"batches", "dry_run"}
 _CHECKED = {"batches", "dry_run", "verify"}
-_IDENTIFIER = r'([A-Za-z_\x80-\U0010FFFF][\w$]*|"(?:[^"]|"")+")'
+# Letters said by what is none, which Python compiles quicker; see psqlscript.
+_IDENTIFIER = r'([^\x00-@\[-^`{-\x7F][\w$]*|"(?:[^"]|"")+")'
 _KEYS = re.compile(rf"{_IDENTIFIER}\s*\(\s*{_IDENTIFIER}\s*\)")
 _TRANSACTION_CONTROL = {"begin", "commit", "end", "abort"}
 

@@ -90,7 +90,7 @@ def command(
 
         done = apply(
             invocation.target(),
-            invocation.project(),
+            invocation.project(check=False),
             confirm=asking("apply", yes=yes),
             notify=notify,
             to=to,

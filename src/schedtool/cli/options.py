@@ -57,15 +57,15 @@ class Invocation:
 
         return Target(resolve(self.database, os.environ), self.schema)
 
-    def project(self) -> Project:
-        """The project meant, read and checked.
+    def project(self, *, check: bool = True) -> Project:
+        """The project meant, read and checked; without `check`, read as far as it takes to compare it with records.
 
         Raises:
             UsageError: It is not there, or one of its files breaks a rule.
         """
-        from schedtool.project import load
+        from schedtool.project import glance, load
 
-        return load(self.directory)
+        return load(self.directory) if check else glance(self.directory)
 
     @contextmanager
     def connect(

@@ -39,7 +39,7 @@ def command(invocation: Invocation, *, check: bool, history: bool) -> int:
     """
     from schedtool.state import status
 
-    found = status(invocation.target(), invocation.project(), history=history, wait=invocation.wait)
+    found = status(invocation.target(), invocation.project(check=False), history=history, wait=invocation.wait)
     good = found.good or not check
     if invocation.json:
         with invocation.answer() as out:
