@@ -164,10 +164,7 @@ BEGIN
 
     COMMENT ON TRIGGER bookings_updated_at_trigger ON bookings IS 'Keeps updated_at.';
 
-    -- 0003 adds to this comment, and is known by it: what it says stays when this file runs again.
-    IF obj_description(to_regclass('provider_availability'), 'pg_class') IS NULL THEN
-        COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week.';
-    END IF;
+    COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week.';
     COMMENT ON COLUMN provider_availability.id IS 'Key of the row.';
     COMMENT ON COLUMN provider_availability.provider_id IS 'Whose hours these are; the rows go with the provider.';
     COMMENT ON COLUMN provider_availability.day_of_week IS 'monday to sunday.';

@@ -20,10 +20,7 @@ BEGIN
         RAISE EXCEPTION 'migration 0004 stands on this one: providers.availability is dropped'
             USING ERRCODE = 'ST003', HINT = 'Roll back 0004 first.';
     END IF;
-    IF EXISTS (
-        SELECT FROM pg_class AS c
-        WHERE c.oid = to_regclass('provider_availability') AND obj_description(c.oid, 'pg_class') LIKE '%Filled from providers.availability.%'
-    ) THEN
+    IF to_regprocedure('provider_availability_filled()') IS NOT NULL THEN
         RAISE EXCEPTION 'migration 0003 stands on this one: the rows were filled from the documents'
             USING ERRCODE = 'ST003', HINT = 'Roll back 0003 first.';
     END IF;

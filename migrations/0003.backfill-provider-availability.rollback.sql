@@ -55,7 +55,7 @@ BEGIN
     GET DIAGNOSTICS taken = ROW_COUNT;
     PERFORM set_config('schedtool.rows', taken::text, true);
     DELETE FROM provider_availability_rejects;
-    COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week.';
+    DROP FUNCTION IF EXISTS provider_availability_filled();
     PERFORM set_config('schedtool.sync', '', true);
 END
 $$;

@@ -126,7 +126,10 @@ BEGIN
     -- For whoever runs this file and wants to know.
     PERFORM set_config('schedtool.rows', filled::text, true);
 
-    COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week. Filled from providers.availability.';
+    -- The drop and the rollback of 0002 know by this function that the rows are filled. A comment would be rewritten by
+    -- whoever documents the table, and a table of its own be emptied with the data.
+    CREATE OR REPLACE FUNCTION provider_availability_filled() RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+    COMMENT ON FUNCTION provider_availability_filled() IS 'Migration 0003 has filled provider_availability from providers.availability.';
     DROP TABLE schedtool_left;
 END
 $$;

@@ -179,10 +179,7 @@ BEGIN
 
     COMMENT ON TRIGGER bookings_updated_at_trigger ON bookings IS 'Keeps updated_at.';
 
-    -- 0003 adds to this comment, and is known by it: what it says stays when this file runs again.
-    IF obj_description(to_regclass('provider_availability'), 'pg_class') IS NULL THEN
-        COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week.';
-    END IF;
+    COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week.';
     COMMENT ON COLUMN provider_availability.id IS 'Key of the row.';
     COMMENT ON COLUMN provider_availability.provider_id IS 'Whose hours these are; the rows go with the provider.';
     COMMENT ON COLUMN provider_availability.day_of_week IS 'monday to sunday.';
@@ -2325,7 +2322,10 @@ COMMIT;
 --     -- For whoever runs this file and wants to know.
 --     PERFORM set_config('schedtool.rows', filled::text, true);
 --
---     COMMENT ON TABLE provider_availability IS 'Weekly hours: one row per provider and day of the week. Filled from providers.availability.';
+--     -- The drop and the rollback of 0002 know by this function that the rows are filled. A comment would be rewritten by
+--     -- whoever documents the table, and a table of its own be emptied with the data.
+--     CREATE OR REPLACE FUNCTION provider_availability_filled() RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+--     COMMENT ON FUNCTION provider_availability_filled() IS 'Migration 0003 has filled provider_availability from providers.availability.';
 --     DROP TABLE schedtool_left;
 -- END
 -- $$;

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schedtool.project import shipped
-from tests.journey import DROP, Journey, contents, execute, insert_documents, rows, things
+from tests.journey import DROP, SYNC, Journey, back, contents, execute, insert_documents, rows, things
 from tests.known import all_documents
 
 if TYPE_CHECKING:
@@ -308,3 +308,14 @@ def test_rows_and_providers_are_written_as_before_once_the_column_is_gone(app: D
 
     assert rows(app, "SELECT count(*) FROM provider_availability") == [(2,)]
     journey.do("verify")
+
+
+def test_a_comment_that_somebody_rewrites_changes_nothing_about_what_is_applied(
+    database: Database, journey: Journey, psql: Psql
+) -> None:
+    execute(database, "COMMENT ON TABLE provider_availability IS 'Ours now; see the wiki.'")
+
+    outcome = psql(database, file=back(SYNC))
+    journey.do("apply", "--contract", "--yes")
+
+    assert "migration 0003 stands on this one" in outcome.stderr

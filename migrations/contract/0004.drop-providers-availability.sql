@@ -41,7 +41,7 @@ BEGIN
         END IF;
         RAISE NOTICE 'providers.availability is dropped already';
         RETURN;
-    ELSIF coalesce(obj_description(to_regclass('provider_availability'), 'pg_class'), '') NOT LIKE '%Filled from providers.availability.%' THEN
+    ELSIF to_regprocedure('provider_availability_filled()') IS NULL THEN
         RAISE EXCEPTION 'the rows were not filled from the documents'
             USING ERRCODE = 'ST003', HINT = 'Apply 0003 first.';
     ELSIF row_security_active('providers') OR row_security_active('provider_availability') THEN

@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     -- What the drop would refuse for is said before anything is made.
     IF to_regclass('provider_availability_rejects') IS NULL
-        OR coalesce(obj_description(to_regclass('provider_availability'), 'pg_class'), '') NOT LIKE '%Filled from providers.availability.%' THEN
+        OR to_regprocedure('provider_availability_filled()') IS NULL THEN
         RAISE EXCEPTION 'the rows were not filled from the documents'
             USING ERRCODE = 'ST003', HINT = 'Apply 0003 first.';
     END IF;
