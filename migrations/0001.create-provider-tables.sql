@@ -1,5 +1,6 @@
 -- Create provider_availability (one row per provider and day of the week) and bookings.
 -- Needs providers(id) and users(id); both keep their shape, the foreign keys take the type of their ids.
+-- guard: first
 -- locks: providers SHARE ROW EXCLUSIVE an instant, while its foreign keys are added to empty tables
 -- locks: users SHARE ROW EXCLUSIVE an instant, while its foreign key is added to an empty table
 -- May run again: what is there already is left as it is; tables of these names with other columns are refused.

@@ -2,6 +2,7 @@
 -- Makes the tables for policy, zones and rejects, the function that reads a document, and the triggers.
 -- Needs 0001, and providers.availability of type jsonb. Documents and rows are not touched here: 0003 fills the rows.
 -- depends: 0001.create-provider-tables
+-- guard: first
 -- locks: providers SHARE ROW EXCLUSIVE an instant: a trigger waits for writers in flight, readers go on
 -- May run again: functions and triggers are replaced. By hand: psql -X -1 -v ON_ERROR_STOP=1 -f (this file)
 -- Emergency stop without a table lock: CREATE OR REPLACE a trigger function with the body BEGIN RETURN NULL; END
@@ -9,11 +10,8 @@
 DO $$
 DECLARE
     type text;
+    made record;
 BEGIN
-    IF to_regclass('provider_availability') IS NULL THEN
-        RAISE EXCEPTION 'there is no table provider_availability in schema %', current_schema()
-            USING ERRCODE = 'undefined_table', HINT = 'Apply 0001 first.';
-    END IF;
     SELECT format_type(a.atttypid, a.atttypmod) INTO type
     FROM pg_attribute AS a
     WHERE a.attrelid = to_regclass('providers') AND a.attname = 'availability' AND NOT a.attisdropped;
@@ -24,6 +22,30 @@ BEGIN
         RAISE EXCEPTION 'column providers.availability is of type %, not jsonb', type
             USING ERRCODE = 'datatype_mismatch',
                 HINT = 'ALTER TABLE providers ALTER COLUMN availability TYPE jsonb USING availability::jsonb; it rewrites the table.';
+    END IF;
+    FOR made IN
+        SELECT w.name, w.columns, string_agg(a.attname, ' ' ORDER BY a.attnum) AS there
+        FROM (VALUES
+            ('provider_availability_policy', 'version settings created_at created_by'),
+            ('provider_availability_zones', 'name'),
+            ('provider_availability_rejects', 'provider_id path value reason document_hash stale rejected_at accepted_by accepted_at note')
+        ) AS w (name, columns)
+        JOIN pg_attribute AS a ON a.attrelid = to_regclass(w.name) AND a.attnum > 0 AND NOT a.attisdropped
+        GROUP BY w.name, w.columns
+    LOOP
+        IF made.there <> made.columns THEN
+            RAISE EXCEPTION 'a table % with other columns is there already: %', made.name, replace(made.there, ' ', ', ')
+                USING ERRCODE = 'duplicate_table', HINT = 'Rename or drop it first; it is not touched here.';
+        END IF;
+    END LOOP;
+END
+$$;
+
+DO $$
+BEGIN
+    IF to_regclass('provider_availability') IS NULL THEN
+        RAISE EXCEPTION 'there is no table provider_availability in schema %', current_schema()
+            USING ERRCODE = 'undefined_table', HINT = 'Apply 0001 first.';
     END IF;
 END
 $$;
@@ -36,28 +58,10 @@ CREATE TABLE IF NOT EXISTS provider_availability_policy (
     CONSTRAINT provider_availability_policy_version_pkey PRIMARY KEY (version)
 );
 
-COMMENT ON TABLE provider_availability_policy IS 'How documents are read where they do not say it themselves; the highest version holds.';
-COMMENT ON COLUMN provider_availability_policy.version IS 'Counts up; a policy is never changed, only followed by another.';
-COMMENT ON COLUMN provider_availability_policy.settings IS 'What sql/settings/0003.schema.json allows.';
-COMMENT ON COLUMN provider_availability_policy.created_at IS 'When it began to hold.';
-COMMENT ON COLUMN provider_availability_policy.created_by IS 'Who gave it.';
-
--- A dry run reads by the policy that holds, and needs no more than SELECT on providers. It tells nothing of anybody.
-GRANT SELECT ON provider_availability_policy TO PUBLIC;
-
 CREATE TABLE IF NOT EXISTS provider_availability_zones (
     name text NOT NULL,
     CONSTRAINT provider_availability_zones_name_pkey PRIMARY KEY (name)
 );
-
-COMMENT ON TABLE provider_availability_zones IS 'Names of time zones this server knows; pg_timezone_names takes too long to ask per document.';
-COMMENT ON COLUMN provider_availability_zones.name IS 'UTC, or a name with a slash.';
-
-INSERT INTO provider_availability_zones (name)
-SELECT z.name
-FROM pg_timezone_names AS z
-WHERE (z.name = 'UTC' OR z.name LIKE '%/%') AND z.name !~ '^(posix|right)/'
-ON CONFLICT DO NOTHING;
 
 CREATE TABLE IF NOT EXISTS provider_availability_rejects (
     provider_id bigint NOT NULL,
@@ -74,26 +78,59 @@ CREATE TABLE IF NOT EXISTS provider_availability_rejects (
     CONSTRAINT provider_availability_rejects_accepted_at_check CHECK ((accepted_by IS NULL) = (accepted_at IS NULL))
 );
 
-COMMENT ON TABLE provider_availability_rejects IS 'Documents that could not be read, or whose rows differ: each needs a decision before the column may go.';
-COMMENT ON COLUMN provider_availability_rejects.provider_id IS 'Whose document.';
-COMMENT ON COLUMN provider_availability_rejects.path IS 'JSON path of the first thing that stopped the reading.';
-COMMENT ON COLUMN provider_availability_rejects.value IS 'What stands there, shortened to 80 characters.';
-COMMENT ON COLUMN provider_availability_rejects.reason IS 'Name of the reason; the README lists them.';
-COMMENT ON COLUMN provider_availability_rejects.document_hash IS 'MD5 of the document the decision is about: another document is another reject.';
-COMMENT ON COLUMN provider_availability_rejects.stale IS 'Whether rows of an earlier, readable document still stand.';
-COMMENT ON COLUMN provider_availability_rejects.rejected_at IS 'When this was found.';
-COMMENT ON COLUMN provider_availability_rejects.accepted_by IS 'Who decided to leave this document behind; NULL while nobody has.';
-COMMENT ON COLUMN provider_availability_rejects.accepted_at IS 'When that was decided.';
-COMMENT ON COLUMN provider_availability_rejects.note IS 'Why.';
-
--- Its key follows the type of the parent's, as in 0001.
+-- All that touches the tables once they are there, in one statement that looks again whether they are ours: bare psql goes
+-- on behind a guard that said no.
 DO $$
 DECLARE
     type text;
+    name text;
 BEGIN
+    SELECT w.name INTO name
+    FROM (VALUES
+        ('provider_availability_policy', 'version settings created_at created_by'),
+        ('provider_availability_zones', 'name'),
+        ('provider_availability_rejects', 'provider_id path value reason document_hash stale rejected_at accepted_by accepted_at note')
+    ) AS w (name, columns)
+    WHERE w.columns IS DISTINCT FROM (
+        SELECT string_agg(a.attname, ' ' ORDER BY a.attnum)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = to_regclass(w.name) AND a.attnum > 0 AND NOT a.attisdropped
+    );
+    IF FOUND THEN
+        RAISE EXCEPTION 'table % is not the one made here; it is left as it is', name USING ERRCODE = 'duplicate_table';
+    END IF;
     IF current_setting('lock_timeout') = '0' THEN
         PERFORM set_config('lock_timeout', '500ms', true);
     END IF;
+
+    COMMENT ON TABLE provider_availability_policy IS 'How documents are read where they do not say it themselves; the highest version holds.';
+    COMMENT ON COLUMN provider_availability_policy.version IS 'Counts up; a policy is never changed, only followed by another.';
+    COMMENT ON COLUMN provider_availability_policy.settings IS 'What sql/settings/0003.schema.json allows.';
+    COMMENT ON COLUMN provider_availability_policy.created_at IS 'When it began to hold.';
+    COMMENT ON COLUMN provider_availability_policy.created_by IS 'Who gave it.';
+    -- A dry run reads by the policy that holds, and needs no more than SELECT on providers. It tells nothing of anybody.
+    GRANT SELECT ON provider_availability_policy TO PUBLIC;
+
+    COMMENT ON TABLE provider_availability_zones IS 'Names of time zones this server knows; pg_timezone_names takes too long to ask per document.';
+    COMMENT ON COLUMN provider_availability_zones.name IS 'UTC, or a name with a slash.';
+    INSERT INTO provider_availability_zones (name)
+    SELECT z.name
+    FROM pg_timezone_names AS z
+    WHERE (z.name = 'UTC' OR z.name LIKE '%/%') AND z.name !~ '^(posix|right)/'
+    ON CONFLICT DO NOTHING;
+
+    COMMENT ON TABLE provider_availability_rejects IS 'Documents that could not be read, or whose rows differ: each needs a decision before the column may go.';
+    COMMENT ON COLUMN provider_availability_rejects.provider_id IS 'Whose document.';
+    COMMENT ON COLUMN provider_availability_rejects.path IS 'JSON path of the first thing that stopped the reading.';
+    COMMENT ON COLUMN provider_availability_rejects.value IS 'What stands there, shortened to 80 characters.';
+    COMMENT ON COLUMN provider_availability_rejects.reason IS 'Name of the reason; the README lists them.';
+    COMMENT ON COLUMN provider_availability_rejects.document_hash IS 'MD5 of the document the decision is about: another document is another reject.';
+    COMMENT ON COLUMN provider_availability_rejects.stale IS 'Whether rows of an earlier, readable document still stand.';
+    COMMENT ON COLUMN provider_availability_rejects.rejected_at IS 'When this was found.';
+    COMMENT ON COLUMN provider_availability_rejects.accepted_by IS 'Who decided to leave this document behind; NULL while nobody has.';
+    COMMENT ON COLUMN provider_availability_rejects.accepted_at IS 'When that was decided.';
+    COMMENT ON COLUMN provider_availability_rejects.note IS 'Why.';
+    -- Its key follows the type of the parent's, as in 0001.
     SELECT format_type(a.atttypid, a.atttypmod) INTO type
     FROM pg_attribute AS a
     WHERE a.attrelid = to_regclass('providers') AND a.attname = 'id';
@@ -1906,6 +1943,13 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'table providers has no column availability of type jsonb; no trigger is made'
             USING ERRCODE = 'undefined_column';
+    ELSIF NOT EXISTS (
+        SELECT FROM pg_constraint AS c
+        WHERE c.conrelid = to_regclass('provider_availability_rejects')
+            AND c.conname = 'provider_availability_rejects_provider_id_fkey'
+    ) THEN
+        RAISE EXCEPTION 'the tables of this migration are not the ones made here; no trigger is made'
+            USING ERRCODE = 'undefined_table';
     END IF;
     IF current_setting('lock_timeout') = '0' THEN
         PERFORM set_config('lock_timeout', '500ms', true);

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journey import CREATE, DROP, FILES, FILL, SYNC, back, contents, execute, things
+from tests.journey import CREATE, DROP, FILES, FILL, SYNC, back, contents, execute, rows, things
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -252,6 +252,36 @@ def test_somebodys_table_of_that_name_is_left_as_it_is_and_can_be_written(
     assert {name: text for name, text in things(empty_database).items() if of_it.match(name)} == {
         name: text for name, text in there.items() if of_it.match(name)
     }
+
+
+@pytest.mark.parametrize("part", ["policy", "zones", "rejects"])
+def test_somebodys_table_of_a_name_that_0002_wants_is_left_and_no_writer_fails(
+    empty_database: Database, psql: Psql, part: str
+) -> None:
+    table = f"provider_availability_{part}"
+    empty_database.make_parents()
+    execute(
+        empty_database,
+        PARENTS,
+        CREATE.read_text(),
+        f"CREATE TABLE {table} (name text PRIMARY KEY, settings text, version text, provider_id text)",
+        f"INSERT INTO {table} VALUES ('ours', 'ours', '1', 'one')",
+        f"COMMENT ON TABLE {table} IS 'Ours.'",
+    )
+    there, held = things(empty_database), contents(empty_database)
+    rights = rows(
+        empty_database, "SELECT relname, relacl::text FROM pg_class WHERE relname = %(table)s", {"table": table}
+    )
+
+    outcome = psql(empty_database, file=SYNC)
+
+    assert f"a table {table} with other columns is there already" in outcome.stderr
+    assert contents(empty_database)[table] == held[table]
+    assert {name: text for name, text in things(empty_database).items() if name in there} == there
+    assert rights == rows(
+        empty_database, "SELECT relname, relacl::text FROM pg_class WHERE relname = %(table)s", {"table": table}
+    )
+    execute(empty_database, 'UPDATE providers SET availability = \'{"friday": "closed"}\'')
 
 
 @pytest.mark.parametrize("kind", ["json", "text"])

@@ -175,15 +175,51 @@ def test_the_document_column_that_is_missing(empty_database: Database, run_cli: 
     empty_database.make_parents()
     with empty_database.connect() as connection:
         connection.execute("ALTER TABLE providers DROP COLUMN availability")
-    run_cli("--database", empty_database.url, "apply", "--to", "0001")
 
     with unchanged(empty_database):
         outcome = run_cli("--database", empty_database.url, "apply")
 
-    check(outcome, 1, "availability")
+    check(
+        outcome, 1, "migrations/0002.sync-availability.sql:", "table providers has no column availability", "--to 0001"
+    )
+    assert run_cli("--database", empty_database.url, "apply", "--to", "0001").exit_code == 0
 
 
-@pytest.mark.parametrize("table", ["bookings", "provider_availability"])
+@pytest.mark.parametrize(
+    ("zone", "says"),
+    [("Mars/Base", "this server knows no zone Mars/Base"), ("EST", "'EST' does not match"), ("", "'' does not match")],
+)
+def test_a_default_zone_that_is_none(empty_database: Database, run_cli: RunCli, zone: str, says: str) -> None:
+    empty_database.make_parents()
+
+    with unchanged(empty_database):
+        applied = run_cli("--database", empty_database.url, "apply", "--default-timezone", zone)
+        told = run_cli("--database", empty_database.url, "backfill", "--dry-run", "--default-timezone", zone)
+
+    check(applied, 2, says)
+    check(told, 2, says)
+
+
+def test_a_policy_with_an_unknown_key(empty_database: Database, tmp_path: Path, run_cli: RunCli) -> None:
+    empty_database.make_parents()
+    (tmp_path / "policy.toml").write_text("# ours\nfirst_day = 1\n")
+
+    with unchanged(empty_database):
+        outcome = run_cli("--database", empty_database.url, "apply", "--policy", tmp_path / "policy.toml")
+
+    check(outcome, 2, f"{tmp_path / 'policy.toml'}:2: unknown key 'first_day'")
+
+
+OURS = {
+    "bookings": "0001.create-provider-tables",
+    "provider_availability": "0001.create-provider-tables",
+    "provider_availability_policy": "0002.sync-availability",
+    "provider_availability_zones": "0002.sync-availability",
+    "provider_availability_rejects": "0002.sync-availability",
+}
+
+
+@pytest.mark.parametrize("table", OURS)
 def test_a_table_of_that_name_with_other_columns(empty_database: Database, run_cli: RunCli, table: str) -> None:
     empty_database.make_parents()
     with empty_database.connect() as connection:
@@ -192,7 +228,7 @@ def test_a_table_of_that_name_with_other_columns(empty_database: Database, run_c
     with unchanged(empty_database):
         outcome = run_cli("--database", empty_database.url, "apply")
 
-    check(outcome, 1, table, "migrations/0001.create-provider-tables.sql:")
+    check(outcome, 1, f"a table {table} with other columns is there already", f"migrations/{OURS[table]}.sql:")
 
 
 def test_an_id_that_no_migration_has(empty_database: Database, run_cli: RunCli) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from schedtool import guards
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused
 from schedtool.plan import fingerprint, select
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from schedtool.ledger import Ledger
     from schedtool.project import Migration, Project
     from schedtool.runner import Batched, Ran
+    from schedtool.settings import Policy
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def apply(
     what it depends on: the rest is applied then, and the answer is Refused.
 
     Raises:
-        UsageError: `to` is no migration, or one of `contract/` without `contract`; a policy that its schema forbids.
+        UsageError: `to` is no migration, or one of `contract/` without `contract`; a policy that its schema or the
+            server forbids.
         Refused: A migration is edited, missing or out of order; the plan is not the one of `plan_hash`; `confirm` or a
             guard of a migration said no; one of `contract/` must wait for another run.
         Busy: No connection, or a lock was not to be had in time; nothing of that migration was kept.
@@ -117,6 +120,8 @@ def apply(
         now = pending
         if pending:
             now, _ = _split(pending)
+            guards.ask(connection, project, now)
+            _foresee(connection, project, now, options)
             destroying = [migration.id for migration in now if migration.contract]
             if destroying and not confirm(destroying):
                 raise Refused("not confirmed; nothing was changed", code="not_confirmed")
@@ -134,7 +139,7 @@ def apply(
             )
         else:
             applied = ()
-        if options.policy or options.default_timezone:
+        if options.policy is not None or options.default_timezone is not None:
             _tell_unused(project, applied, notify)
         with read_only(connection):
             states = read(connection, project)
@@ -155,6 +160,27 @@ def undecided(connection: Connection[Any], project: Project, recorded: Collectio
     from schedtool import rejects  # noqa: PLC0415 - see _locked
 
     return sum(rejects.undecided(connection, project, migration) for migration in waiting)
+
+
+def _foresee(
+    connection: Connection[Any], project: Project, migrations: Sequence[Migration], options: Options
+) -> None:
+    """Check the policy that was given before anything is applied, for whichever migration will read it."""
+    if options.policy is None and options.default_timezone is None:
+        return
+    from schedtool import settings  # noqa: PLC0415 - see _locked
+
+    for migration in migrations:
+        file = project.sql_file("batches", migration)
+        if file is not None and file.settings is not None:
+            settings.foresee(connection, project, file.settings, policy=_policy(options))
+
+
+def _policy(options: Options) -> Policy:
+    from schedtool.settings import Policy  # noqa: PLC0415 - see _locked
+
+    zone = {"default-timezone": options.default_timezone} if options.default_timezone is not None else None
+    return Policy(options.policy, zone)
 
 
 def _pending(
@@ -276,11 +302,9 @@ def _batches(
         from schedtool import settings  # noqa: PLC0415 - see _locked
         from schedtool.batched import run_batches  # noqa: PLC0415
 
-        zone = {"default-timezone": options.default_timezone} if options.default_timezone else None
         wanted = None
         if file.settings is not None:
-            policy = settings.Policy(options.policy, zone)
-            wanted = settings.prepare(connection, project, migration, policy=policy)
+            wanted = settings.prepare(connection, project, migration, policy=_policy(options))
         return run_batches(
             connection,
             target,

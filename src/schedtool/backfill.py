@@ -132,13 +132,7 @@ def census(
     with closing(connect(target, application="dry run", wait=wait, read_only=True)) as connection:
         wanted = {}
         if number is not None:
-            stored = None
-            if policy.path is None:
-                with read_only(connection):
-                    stored = settings.current(connection, project, number)
-            wanted = dict(
-                settings.effective(project, number, policy=policy, stored=stored.settings if stored else None)
-            )
+            wanted = dict(settings.foresee(connection, project, number, policy=policy))
         text = settings.as_text(wanted)
         return dry_run.census(connection, project, migration, settings=text, on_reject=on_reject, notify=notify)
 

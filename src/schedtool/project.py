@@ -23,6 +23,7 @@ __all__ = ["Keys", "Migration", "Project", "SqlFile", "load"]
 
 _ROLLBACK = ".rollback.sql"
 _BY_MIGRATION = ("batches", "dry_run", "verify", "rejects", "settings")
+_DIRECTIVES = frozenset({"transactional", "depends", "guard"})
 _OTHERS = ("queries", "rehearse")
 
 
@@ -37,6 +38,7 @@ class Migration:
         checksum: SHA-256 of that text, in hex: an editor that changes line ends changes no migration.
         contract: It destroys, and runs only when asked to.
         transactional: False for one statement that cannot run in a transaction.
+        guarded: Its first statement only looks, and only at what is there before any migration: see guards.py.
         depends: Ids that come before it.
         rollback: The text of its rollback, or None.
     """
@@ -48,6 +50,7 @@ class Migration:
     checksum: str
     contract: bool
     transactional: bool
+    guarded: bool
     depends: tuple[str, ...]
     rollback_path: Path | None
     rollback: str | None = field(repr=False)
@@ -209,7 +212,7 @@ def _migration_paths(folder: Path, root: Path) -> list[Path]:
 def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> Migration:
     file = _shown(path, root)
     text = read_text(path, file)
-    header = directives.read(text if check else directives.header(text), file=file, known={"transactional", "depends"})
+    header = directives.read(text if check else directives.header(text), file=file, known=_DIRECTIVES)
     transactional = True
     if "transactional" in header:
         said = header["transactional"]
@@ -217,6 +220,10 @@ def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> M
             message = f"{file}:{said.line}: '-- transactional:' is true or false, not '{said.value}'"
             raise UsageError(message, code="bad_file")
         transactional = said.value.lower() == "true"
+    if "guard" in header and header["guard"].value.lower() != "first":
+        said = header["guard"]
+        message = f"{file}:{said.line}: '-- guard:' is first, the statement that may be asked alone, not '{said.value}'"
+        raise UsageError(message, code="bad_file")
     if check:
         _check_migration(text, file, transactional=transactional)
     rollback_path = path.with_name(path.stem + _ROLLBACK)
@@ -236,6 +243,7 @@ def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> M
         checksum=hashlib.sha256(text.encode()).hexdigest(),
         contract=contract,
         transactional=transactional,
+        guarded="guard" in header,
         depends=tuple(header["depends"].value.split()) if "depends" in header else (),
         rollback_path=rollback_path if rollback is not None else None,
         rollback=rollback,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import errors as pg
 
-from schedtool.database import run
+from schedtool.database import explain_error, read_only, run
 from schedtool.errors import Failed, Refused, UsageError
 from schedtool.jobs import unfinished_settings
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 80
 REFUSAL = "ST003"
 """The SQLSTATE by which a file says that the answer is no."""
+ABOUT_VALUES = frozenset({"22023", "P0001", REFUSAL})
+"""SQLSTATEs by which a check says that a value is wrong: invalid_parameter_value, a bare RAISE, a refusal."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,33 @@ def effective(project: Project, number: str, *, policy: Policy, stored: Mapping[
     return value
 
 
+def foresee(connection: Connection[Any], project: Project, number: str, *, policy: Policy) -> Mapping[str, Any]:
+    """Return the settings that would hold, checked against the schema and against what this server knows.
+
+    Writes nothing, and needs no migration applied: `sql/settings/NNNN.check.sql` gets `:'settings'` in a READ ONLY
+    transaction and raises what is wrong.
+
+    Raises:
+        UsageError: The schema or the server has something against what the policy says.
+    """
+    stored = None
+    if policy.path is None:
+        with read_only(connection):
+            stored = current(connection, project, number)
+    wanted = effective(project, number, policy=policy, stored=stored.settings if stored else None)
+    file = _file(project, number, "check")
+    if file is not None and policy.given:
+        try:
+            with read_only(connection):
+                run(connection, file.text, {"settings": as_text(wanted)})
+        except psycopg.Error as error:
+            if error.sqlstate not in ABOUT_VALUES:
+                raise explain_error(error, file=file.path, text=file.text) from error
+            message = error.diag.message_primary or str(error)
+            raise UsageError(message, hint=error.diag.message_hint, code="policy") from error
+    return wanted
+
+
 def store(connection: Connection[Any], project: Project, number: str, settings: Mapping[str, Any]) -> int:
     """Store settings as the current ones and return their version; the database decides what it refuses."""
     file = _file(project, number, "store")
@@ -130,8 +159,7 @@ def prepare(
         if policy.given:
             raise UsageError(f"{migration.id} reads no settings, so it takes no policy", code="no_settings")
         return None
-    stored = current(connection, project, number)
-    wanted = effective(project, number, policy=policy, stored=stored.settings if stored else None)
+    wanted = foresee(connection, project, number, policy=policy)
     unfinished = unfinished_settings(connection, migration=migration.id)
     if unfinished is not None and policy.given and unfinished != wanted:
         # Half of the documents would be read by one policy and half by the other.
