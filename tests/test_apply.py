@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +13,8 @@ from schedtool import runner
 from schedtool.apply import Options, apply
 from schedtool.database import Target
 from schedtool.runner import Retrying
-from tests import servers, small_project
+from tests import small_project
+from tests.stress import runner as stress
 from tests.team import DROP, Team, value
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from tests.conftest import RunCli
-    from tests.servers import Database
+    from tests.servers import Database, Server
 
 # Waits in the test's hands: until the test gives its own lock back, the migration is in the middle.
 WAITING = "CREATE TABLE half (id int); SELECT pg_advisory_lock(4711);"
@@ -265,13 +265,14 @@ def test_a_server_session_that_is_ended_from_outside_is_told_and_recorded(team: 
     assert team.history()[-1] == ("0002", "apply", "failed")
 
 
-def test_several_at_once_apply_everything_exactly_once(team: Team) -> None:
-    with ThreadPoolExecutor(6) as pool:
-        outcomes = list(pool.map(lambda _: servers.run_program(*team.process("apply", "--wait", "60")), range(6)))
-
-    assert [outcome.exit_code for outcome in outcomes] == [0] * 6, outcomes
-    assert sum("applied 0001.make-thing" in outcome.stdout for outcome in outcomes) == 1
-    assert team.history() == [("0001", "apply", "done"), ("0002", "apply", "done"), ("0003", "apply", "done")]
+def test_eight_at_once_apply_everything_exactly_once_and_the_others_wait_or_say_busy(
+    server: Server, tmp_path: Path
+) -> None:
+    root = stress.write(tmp_path)
+    for _ in range(2):
+        database = server.create()
+        assert stress.wrong(database, stress.race(database, root, processes=8)) == []
+        server.drop(database.name)
 
 
 def test_what_a_file_sets_for_the_session_does_not_move_its_record(team: Team) -> None:

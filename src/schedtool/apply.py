@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from schedtool import guards
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused
+from schedtool.halves import finished_index
 from schedtool.plan import fingerprint, select
 from schedtool.state import WAITING, read
 
@@ -46,6 +47,17 @@ class Done:
 
     def __str__(self) -> str:
         return f"applied {self.ran.migration} in {self.ran.duration_ms} ms"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The server had finished an index whose run ended before it could record it."""
+
+    migration: str
+    index: str
+
+    def __str__(self) -> str:
+        return f"{self.migration}: the server has finished {self.index} after its run had ended; recorded as it is"
 
 
 @dataclass(frozen=True)
@@ -269,8 +281,12 @@ def _one(
     options: Options,
     notify: Callable[[object], None],
 ) -> Ran:
-    from schedtool.runner import Timeouts, Work, run_file  # noqa: PLC0415 - see _locked
+    from schedtool.runner import Ran, Timeouts, Work, run_file  # noqa: PLC0415 - see _locked
 
+    if (index := finished_index(ledger.connection, migration)) is not None:
+        ledger.adopt(migration)
+        notify(Finished(migration.id, index))
+        return Ran(migration.id, duration_ms=0, retries=0, documents=None, rows=0)
     work = Work(
         migration=migration.id,
         operation="apply",

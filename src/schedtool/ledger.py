@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from schedtool.project import Migration
+
 Operation = Literal["apply", "rollback", "repair", "adopt"]
 Outcome = Literal["started", "done", "failed", "refused", "busy", "interrupted"]
 
@@ -191,6 +193,21 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         named = _Named(migration)
         self.execute(self.format_sql(self.unmark_migration_sql), {"migration_hash": named.hash})
         self.log_migration(named, YOYO_OPERATIONS["rollback"])
+
+    def adopt(self, migration: Migration) -> None:
+        """Record a migration as applied whose work is there already, with the file's text, in one transaction."""
+        with self.connection.transaction():
+            applied_at = self.mark(migration.id, operation="adopt")
+            self.write(
+                Entry(
+                    migration.id,
+                    "adopt",
+                    "done",
+                    checksum=migration.checksum,
+                    content=migration.text,
+                    applied_at=applied_at,
+                )
+            )
 
     def write(self, entry: Entry) -> Written:
         """Add one run to the history."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg import sql
@@ -13,24 +14,36 @@ from schedtool.records import answer
 if TYPE_CHECKING:
     from psycopg import Connection
 
+_NAME = r'"(?:[^"]|"")+"|[^\W\d][\w$]*'
 _INDEX = re.compile(
-    r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>\"(?:[^\"]|\"\")+\"|[\w$]+)",
+    r"CREATE\s+(?P<unique>UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    rf"(?P<name>{_NAME})\s+ON\s+(?:ONLY\s+)?(?P<table>{_NAME})\b",
     re.IGNORECASE,
 )
 
+State = Literal["valid", "invalid", "building", "different", "missing"]
 
-def index_of(text: str) -> str | None:
-    """Name the index that a file of one CREATE INDEX CONCURRENTLY builds, as the catalog spells it; None for others."""
+
+@dataclass(frozen=True)
+class Index:
+    """The index that a file of one CREATE INDEX CONCURRENTLY builds, with names as the catalog spells them."""
+
+    name: str
+    table: str
+    unique: bool
+
+
+def index_of(text: str) -> Index | None:
+    """Read which index a file of one CREATE INDEX CONCURRENTLY builds; None for others."""
     match = _INDEX.match(psqlscript.statements(text)[0].text)
-    if match is None or match["name"].lower() == "on":
+    if match is None:
         return None
-    name = match["name"]
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+    return Index(_spelled(match["name"]), _spelled(match["table"]), unique=match["unique"] is not None)
 
 
-def index_state(connection: Connection[Any], name: str) -> Literal["valid", "invalid", "missing"]:
-    """Tell how an index of the schema stands."""
-    rows = answer(connection, "index_state", name=name)
+def index_state(connection: Connection[Any], index: Index) -> State:
+    """Tell how an index of the schema stands; `different` has its name, and another table or kind."""
+    rows = answer(connection, "index_state", name=index.name, table=index.table, unique=str(index.unique).lower())
     return rows[0]["state"] if rows else "missing"
 
 
@@ -40,8 +53,12 @@ def drop_invalid(connection: Connection[Any], text: str) -> str | None:
     Raises:
         psycopg.Error: It cannot be dropped, or not within the session's lock_timeout.
     """
-    name = index_of(text)
-    for row in answer(connection, "invalid_index", name=name) if name else ():
-        connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(row["schema"], row["name"])))
-        return name
-    return None
+    index = index_of(text)
+    if index is None or index_state(connection, index) != "invalid":
+        return None
+    connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(index.name)))
+    return index.name
+
+
+def _spelled(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()

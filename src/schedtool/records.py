@@ -60,6 +60,7 @@ class Latest:
         outcome: Of the last run.
         started_at: Of the last run.
         error: SQLSTATE and message of the last run, where it ended badly.
+        tried: Checksum of the text of the last run.
         checksum: Of the text last applied or accepted; None where schedtool never did either.
         applied_at: The record that checksum belongs to. Another time in yoyo's table means that plain yoyo has applied
             the migration again since, and nobody knows with which text.
@@ -71,6 +72,7 @@ class Latest:
     outcome: str
     started_at: datetime
     error: str | None
+    tried: str | None
     checksum: str | None
     applied_at: datetime | None
     duration_ms: int | None

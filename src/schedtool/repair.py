@@ -147,23 +147,12 @@ def _settle(
         return Repaired(migration.id, "failed", "settled: nothing of the failed run is left; apply will try it again")
     index = None if migration.transactional else leftovers.index_of(migration.text)
     if index is not None:
-        state_of_index = leftovers.index_state(connection, index)
-        found: tuple[str, ...] = () if state_of_index == "valid" else (f"the index {index} is {state_of_index}",)
+        stands = leftovers.index_state(connection, index)
+        found: tuple[str, ...] = () if stands == "valid" else (f"the index {index.name} is {stands}",)
     else:
         found = differences(connection, project, migration)
     if not found:
-        with connection.transaction():
-            applied_at = ledger.mark(migration.id, operation="adopt")
-            ledger.write(
-                Entry(
-                    migration.id,
-                    "adopt",
-                    "done",
-                    checksum=migration.checksum,
-                    content=migration.text,
-                    applied_at=applied_at,
-                )
-            )
+        ledger.adopt(migration)
         return Repaired(
             migration.id,
             state.state,

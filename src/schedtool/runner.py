@@ -125,6 +125,20 @@ class Notice:
         return f"{self.migration}: {self.text}"
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """Ctrl-C or SIGTERM ended a run in the middle of a migration."""
+
+    migration: str
+    transactional: bool
+    batches: bool
+
+    def __str__(self) -> str:
+        left = "nothing of its file was kept" if self.transactional else "it may have left something, status says what"
+        kept = "; the batches that are done stay" if self.batches else ""
+        return f"stopped in {self.migration}: {left}{kept}; the same command goes on from there"
+
+
 def run_file(
     ledger: Ledger, target: Target, work: Work, *, timeouts: Timeouts, notify: Callable[[object], None]
 ) -> Ran:
@@ -172,6 +186,8 @@ def run_file(
         text = scrub(str(failure), target) or None
         failed = replace(entry, outcome=outcome, rows=None, duration_ms=_spent_ms(begun), error=text)
         remember(ledger, target, failed, run_id)
+        if outcome == "interrupted":
+            notify(Stopped(work.migration, work.transactional, batches=work.batches is not None))
         raise
     finally:
         with suppress(ValueError):

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 
 def session(row: Mapping[str, Any]) -> str:
-    """Say who a session is: process, role, application, host, age, state and statement."""
+    """Say who a session is: process, role, application, host, age, state, and its statement with the time it began."""
     who = [row["role"] or "no role", row["application"] or "no application name", row["host"]]
     if row["age_s"] is not None:
         who.append(f"for {row['age_s']} s")
     who.append(row["state"] or "state hidden from this role")
     text = f"pid {row['pid']} ({', '.join(who)})"
-    return f"{text}: {row['statement']}" if row["statement"] else text
+    since = f" since {row['query_start']} UTC" if row["query_start"] else ""
+    return f"{text}{since}: {row['statement']}" if row["statement"] else text
 
 
 @dataclass

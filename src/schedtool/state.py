@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from schedtool import records
+from schedtool import halves, records
 from schedtool.database import connect, read_only
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class MigrationState:
         checksum: Of the text that was applied, None where only plain yoyo knows; of the file while it is not applied.
         file_checksum: Of the file as it is now; None where it is missing.
         error: What its last run said, for `failed` and `half_done`.
+        found: What of it stands in the database without a record, and what to do about it, where that could be told.
     """
 
     id: str
@@ -48,6 +49,7 @@ class MigrationState:
     checksum: str | None
     file_checksum: str | None
     error: str | None
+    found: str | None = None
 
     @property
     def good(self) -> bool:
@@ -91,11 +93,15 @@ def read(connection: Connection[Any], project: Project) -> tuple[MigrationState,
     recorded = {record.id: record for record in records.records(connection)}
     latest = records.latest(connection)
     states = [
-        _state(
+        _looked_at(
+            connection,
             migration,
-            recorded.get(migration.id),
-            latest.get(migration.id),
-            overtaken=_overtaken(migration, project, recorded),
+            _state(
+                migration,
+                recorded.get(migration.id),
+                latest.get(migration.id),
+                overtaken=_overtaken(migration, project, recorded),
+            ),
         )
         for migration in project.migrations
     ]
@@ -140,6 +146,13 @@ def _state(migration: Migration, record: Record | None, latest: Latest | None, *
         file_checksum=migration.checksum,
         error=latest.error if latest and state in {"failed", "half_done"} else None,
     )
+
+
+def _looked_at(connection: Connection[Any], migration: Migration, found: MigrationState) -> MigrationState:
+    """Add what the catalog tells of a migration that is not recorded; asked only where something may have been left."""
+    if found.state != "half_done" or found.applied_at is not None:
+        return found
+    return replace(found, found=halves.left_by_run(connection, migration))
 
 
 def _left_something(migration: Migration, latest: Latest) -> bool:

@@ -100,7 +100,8 @@ def _write(invocation: Invocation, found: Status, *, history: bool) -> None:
         )
     for migration in found.migrations:
         if migration.state in ADVICE:
-            invocation.say(f"{migration.id}: {ADVICE[migration.state].format(id=migration.id)}")
+            advice = migration.found or ADVICE[migration.state].format(id=migration.id)
+            invocation.say(f"{migration.id}: {advice}")
             if migration.state == "edited":
                 invocation.say(f"  applied {migration.checksum}\n  file    {migration.file_checksum}")
             if migration.error:

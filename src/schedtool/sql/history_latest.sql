@@ -1,7 +1,7 @@
 -- Per migration the last run, and the last run that ended well and so tells which text the record in yoyo's table
 -- stands for. Reads only.
 SELECT
-    h.migration, h.operation, h.outcome, h.started_at, h.error, good.checksum, good.applied_at,
+    h.migration, h.operation, h.outcome, h.started_at, h.error, h.checksum AS tried, good.checksum, good.applied_at,
     (
         SELECT sum(a.duration_ms)
         FROM schedtool_history AS a
@@ -9,7 +9,7 @@ SELECT
             AND a.applied_at = good.applied_at
     )::bigint AS duration_ms
 FROM (
-    SELECT DISTINCT ON (migration) id, migration, operation, outcome, started_at, error
+    SELECT DISTINCT ON (migration) id, migration, operation, outcome, started_at, error, checksum
     FROM schedtool_history
     ORDER BY migration, id DESC
 ) AS h

@@ -4,6 +4,8 @@ SELECT
     set_config('lock_timeout', :'lock_timeout', false),
     set_config('statement_timeout', :'statement_timeout', false),
     set_config('idle_in_transaction_session_timeout', '5min', false),
+    -- It holds the tool's lock while batches work on other sessions, and rests between tries: idle, and needed.
+    set_config('idle_session_timeout', '0', false),
     -- What is decided behind a lock must see what was committed before it, whatever this database's default is.
     set_config('default_transaction_isolation', 'read committed', false),
     -- A role that may see only some of the rows gets an error, never a short answer.
