@@ -174,9 +174,7 @@ def undecided(connection: Connection[Any], project: Project, recorded: Collectio
     return sum(rejects.undecided(connection, project, migration) for migration in waiting)
 
 
-def _foresee(
-    connection: Connection[Any], project: Project, migrations: Sequence[Migration], options: Options
-) -> None:
+def _foresee(connection: Connection[Any], project: Project, migrations: Sequence[Migration], options: Options) -> None:
     """Check the policy that was given before anything is applied, for whichever migration will read it."""
     if options.policy is None and options.default_timezone is None:
         return
