@@ -1,10 +1,15 @@
 -- Stop keeping rows and documents in step: drop the triggers, the functions, and the tables for policy, zones and rejects.
--- Documents and rows stay as they are. Refused while 0003 or 0004 stands on it.
+-- Documents and rows stay as they are. Refused while 0003 or 0004 stands on it, and while there are decisions or policies
+-- that exist nowhere else: name their tables to lose them (schedtool rollback --lose provider_availability_rejects, or
+-- SET schedtool.lose = 'provider_availability_rejects' before psql runs this file).
 -- locks: providers ACCESS EXCLUSIVE an instant: dropping a trigger waits for readers and writers in flight
 -- locks: provider_availability ACCESS EXCLUSIVE an instant, for the same reason
 -- May run again. One statement, so that nothing runs behind a guard that said no.
 
 DO $$
+DECLARE
+    lose text[] := string_to_array(replace(coalesce(current_setting('schedtool.lose', true), ''), ' ', ''), ',');
+    n bigint;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'this needs READ COMMITTED: under % it would decide by what it saw before its locks', current_setting('transaction_isolation')
@@ -24,15 +29,40 @@ BEGIN
         RAISE EXCEPTION 'migration 0003 stands on this one: the rows were filled from the documents'
             USING ERRCODE = 'ST003', HINT = 'Roll back 0003 first.';
     END IF;
-    -- providers first, as every writer does.
-    IF to_regclass('providers') IS NOT NULL THEN
-        DROP TRIGGER IF EXISTS providers_availability_insert_trigger ON providers;
-        DROP TRIGGER IF EXISTS providers_availability_update_trigger ON providers;
-    END IF;
-    IF to_regclass('provider_availability') IS NOT NULL THEN
-        DROP TRIGGER IF EXISTS provider_availability_sync_trigger ON provider_availability;
-        DROP TRIGGER IF EXISTS provider_availability_truncate_trigger ON provider_availability;
-    END IF;
+    -- Once before anybody has to wait, and once when nobody can decide any more.
+    FOR turn IN 1..2 LOOP
+        IF turn = 2 THEN
+            -- providers first, as every writer does.
+            IF to_regclass('providers') IS NOT NULL THEN
+                DROP TRIGGER IF EXISTS providers_availability_insert_trigger ON providers;
+                DROP TRIGGER IF EXISTS providers_availability_update_trigger ON providers;
+            END IF;
+            IF to_regclass('provider_availability') IS NOT NULL THEN
+                DROP TRIGGER IF EXISTS provider_availability_sync_trigger ON provider_availability;
+                DROP TRIGGER IF EXISTS provider_availability_truncate_trigger ON provider_availability;
+            END IF;
+            IF to_regclass('provider_availability_rejects') IS NOT NULL THEN
+                LOCK TABLE provider_availability_rejects IN SHARE MODE;
+            END IF;
+            IF to_regclass('provider_availability_policy') IS NOT NULL THEN
+                LOCK TABLE provider_availability_policy IN SHARE MODE;
+            END IF;
+        END IF;
+        IF to_regclass('provider_availability_rejects') IS NOT NULL AND 'provider_availability_rejects' <> ALL (lose) THEN
+            SELECT count(*) INTO n FROM provider_availability_rejects AS j WHERE j.accepted_at IS NOT NULL;
+            IF n > 0 THEN
+                RAISE EXCEPTION 'decisions about % documents exist nowhere else', n
+                    USING ERRCODE = 'ST003', HINT = 'schedtool rollback --lose provider_availability_rejects drops them knowingly.';
+            END IF;
+        END IF;
+        IF to_regclass('provider_availability_policy') IS NOT NULL AND 'provider_availability_policy' <> ALL (lose) THEN
+            SELECT count(*) INTO n FROM provider_availability_policy AS p WHERE p.settings <> '{}';
+            IF n > 0 THEN
+                RAISE EXCEPTION 'policies that documents were read by exist nowhere else: %', n
+                    USING ERRCODE = 'ST003', HINT = 'schedtool rollback --lose provider_availability_policy drops them knowingly.';
+            END IF;
+        END IF;
+    END LOOP;
     DROP FUNCTION IF EXISTS provider_availability_follow_document();
     DROP FUNCTION IF EXISTS provider_availability_follow_row();
     DROP FUNCTION IF EXISTS provider_availability_refuse_truncate();

@@ -1,4 +1,5 @@
--- Take the rows out of provider_availability again that say what their documents say. Documents stay as they are.
+-- Take the rows out of provider_availability again that say what their documents say. Documents stay as they are, and so
+-- do decisions about documents that were left behind by name.
 -- Refused while rows exist that no document says, unless they are named to be lost (schedtool rollback --lose
 -- provider_availability, or SET schedtool.lose = 'provider_availability' before psql runs this file), and while 0004 stands on it.
 -- locks: provider_availability EXCLUSIVE until it ends: writers of rows wait, readers go on
@@ -54,7 +55,10 @@ BEGIN
     DELETE FROM provider_availability;
     GET DIAGNOSTICS taken = ROW_COUNT;
     PERFORM set_config('schedtool.rows', taken::text, true);
-    DELETE FROM provider_availability_rejects;
+    -- Decisions about documents outlive the rows: filled again, the same document has the same one. A decision that a row
+    -- stands goes with its row.
+    DELETE FROM provider_availability_rejects AS j WHERE j.accepted_at IS NULL OR j.reason = 'row_differs';
+    UPDATE provider_availability_rejects AS j SET stale = false WHERE j.stale;
     DROP FUNCTION IF EXISTS provider_availability_filled();
     PERFORM set_config('schedtool.sync', '', true);
 END

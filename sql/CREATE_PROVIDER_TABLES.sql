@@ -2427,27 +2427,35 @@ COMMIT;
 --     SELECT p.settings INTO policy FROM provider_availability_policy AS p ORDER BY p.version DESC LIMIT 1;
 --     policy := coalesce(policy, '{}');
 --
---     -- Which providers are not done, found without a lock: the triggers keep what is done so.
+--     -- Which providers are not done, found without a lock: the triggers keep what is done so. The rows are gathered once and
+--     -- joined: looked up provider by provider, each one costs a pass over all rows while they have no statistics yet.
 --     CREATE TEMPORARY TABLE schedtool_left ON COMMIT DROP AS
 --     SELECT p.id
 --     FROM providers AS p
 --     CROSS JOIN LATERAL provider_availability_read(p.availability, policy) AS r
+--     LEFT JOIN provider_availability_rejects AS j ON j.provider_id = p.id
+--     LEFT JOIN (
+--         SELECT
+--             o.provider_id,
+--             array_agg(o.day_of_week) AS days,
+--             array_agg(o.is_available) AS available,
+--             array_agg(o.start_time) AS starts,
+--             array_agg(o.end_time) AS ends,
+--             array_agg(o.timezone) AS zones
+--         FROM provider_availability AS o
+--         GROUP BY o.provider_id
+--     ) AS s ON s.provider_id = p.id
 --     WHERE CASE
---         WHEN r.outcome = 'rejected' THEN NOT EXISTS (
---             SELECT FROM provider_availability_rejects AS j
---             WHERE j.provider_id = p.id AND (j.reason, j.path, j.document_hash) = (r.reason, r.path, md5(p.availability::text))
---         )
---         ELSE EXISTS (
---             SELECT FROM provider_availability_rejects AS j WHERE j.provider_id = p.id AND j.reason <> 'row_differs'
---         ) OR EXISTS (
+--         WHEN r.outcome = 'rejected' THEN
+--             (j.reason, j.path, j.document_hash) IS DISTINCT FROM (r.reason, r.path, md5(p.availability::text))
+--         WHEN j.reason <> 'row_differs' THEN true
+--         ELSE j.document_hash IS DISTINCT FROM coalesce(md5(p.availability::text), '') AND EXISTS (
 --             SELECT
 --             FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS n (day, available, start_time, end_time, zone)
---             FULL JOIN (SELECT * FROM provider_availability AS o WHERE o.provider_id = p.id) AS a ON a.day_of_week = n.day
---             WHERE (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
+--             FULL JOIN unnest(s.days, s.available, s.starts, s.ends, s.zones) AS a (day, available, start_time, end_time, zone)
+--                 ON a.day = n.day
+--             WHERE (a.available, a.zone) IS DISTINCT FROM (n.available, n.zone)
 --                 OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
---         ) AND NOT EXISTS (
---             SELECT FROM provider_availability_rejects AS j
---             WHERE j.provider_id = p.id AND j.reason = 'row_differs' AND j.document_hash = coalesce(md5(p.availability::text), '')
 --         )
 --     END;
 --

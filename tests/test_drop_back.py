@@ -238,6 +238,51 @@ def test_rolling_back_the_backfill_takes_the_rows_and_leaves_the_documents(
     assert len(journey.json("rejects")["rejects"]) == 1
 
 
+def test_a_decision_about_a_document_outlives_the_rows_and_goes_only_when_it_is_named(
+    database: Database, journey: Journey
+) -> None:
+    insert_documents(database, [WEEK, '"by appointment"', '"on request"'])
+    journey.do("rejects", "--accept", "text", "--note", "agreed")
+    execute(database, "UPDATE providers SET availability = '\"at noon\"' WHERE id = 3")
+    decided = "SELECT provider_id, reason, note, stale FROM provider_availability_rejects"
+
+    journey.do("rollback", "--yes")
+    assert rows(database, decided) == [(2, "text", "agreed", False)]
+    refused = journey.run("rollback", "--yes")
+    assert refused.exit_code == 3, refused
+    assert "decisions about 1 documents exist nowhere else" in refused.stderr
+    assert "--lose provider_availability_rejects" in refused.stderr
+    journey.do("apply")
+    assert rows(database, f"{decided} WHERE accepted_at IS NOT NULL") == [(2, "text", "agreed", False)]
+
+    journey.do("rollback", "--to", "0001", "--yes", "--lose", "provider_availability_rejects")
+    assert rows(database, "SELECT to_regclass('provider_availability_rejects')") == [(None,)]
+
+
+def test_a_decision_that_a_row_stands_goes_with_the_row(database: Database, journey: Journey) -> None:
+    insert_documents(database, [WEEK])
+    execute(database, UNSAID["a row written while nobody followed"])
+    journey.run("backfill")
+    journey.do("rejects", "--accept", "row_differs")
+
+    journey.do("rollback", "--yes", "--lose", "provider_availability")
+    journey.do("apply", "--no-batches")
+
+    assert rows(database, "SELECT FROM provider_availability_rejects") == []
+    assert journey.failing() == []
+
+
+def test_a_policy_goes_only_when_it_is_named(journey: Journey) -> None:
+    journey.do("backfill", "--default-timezone", "Europe/Paris")
+    journey.do("rollback", "--yes")
+
+    refused = journey.run("rollback", "--yes")
+    assert refused.exit_code == 3, refused
+    assert "policies that documents were read by exist nowhere else: 1" in refused.stderr
+
+    journey.do("rollback", "--yes", "--lose", "provider_availability_policy")
+
+
 UNSAID = {
     "last good rows of an unreadable document": "UPDATE providers SET availability = '\"by appointment\"'",
     "a row written while nobody followed": (

@@ -40,7 +40,7 @@ class Guard:
         file: The file.
         done: Files that ran before.
         state: Statements that make the state, after them.
-        says: What psql shows of it; with its RAISE taken out the file does the damage.
+        says: What psql shows of it, % for a 1; with its RAISE taken out the file does the damage.
         also: What else says no, and would after the RAISE is taken out.
     """
 
@@ -92,6 +92,19 @@ DESTROYERS = {
     "0002 back, under 0003": Guard(back(SYNC), DONE, UNDONE, "migration 0003 stands on this one"),
     "0002 back, under 0004": Guard(
         back(SYNC), (*DONE, DROP), "", "migration 0004 stands on this one", ("migration 0003 stands on this one",)
+    ),
+    "0002 back, with a decision": Guard(
+        back(SYNC),
+        (CREATE, SYNC),
+        f"{UNDONE}; UPDATE provider_availability_rejects SET accepted_by = 'me', accepted_at = now()",
+        "decisions about % documents exist nowhere else",
+    ),
+    "0002 back, with a policy": Guard(
+        back(SYNC),
+        (CREATE, SYNC),
+        "INSERT INTO provider_availability_policy (version, settings, created_by)"
+        " VALUES (1, '{\"default_timezone\": \"Europe/Paris\"}', 'me')",
+        "policies that documents were read by exist nowhere else",
     ),
     "0003 back, with a row that no document says": Guard(
         back(FILL), DONE, LATER, "rows of provider_availability say what no document says"
@@ -154,7 +167,7 @@ def test_psql_in_autocommit_loses_nothing_behind_a_guard_that_said_no(
     outcome = psql(empty_database, file=guard.file)
 
     assert "ERROR:  " in outcome.stderr
-    assert guard.says in outcome.stderr
+    assert guard.says.replace("%", "1") in outcome.stderr
     now = things(empty_database)
     if guard.file in {CREATE, SYNC}:
         # They make things one by one, and some are made; what was there is what it was.
@@ -203,7 +216,7 @@ def test_with_the_destruction_behind_the_guard_the_damage_is_done(
 
     outcome = psql(empty_database, stdin=apart(guard.file.read_text()))
 
-    assert guard.says in outcome.stderr
+    assert guard.says.replace("%", "1") in outcome.stderr
     assert outcome.exit_code == 0
     assert lost(empty_database, there, held)
 
