@@ -21,7 +21,7 @@ def test_the_rows_are_read_a_few_times_in_all_and_not_once_per_document(database
         for setting in ("indexscan", "bitmapscan", "indexonlyscan"):
             connection.execute(f"SET LOCAL enable_{setting} = off".encode())
         connection.execute(FILL.read_bytes())
-        read = dict(
+        read: dict[str, int] = dict(
             connection.execute(
                 "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables"
                 " WHERE relname IN ('provider_availability', 'provider_availability_rejects')"
