@@ -1,37 +1,32 @@
 """Settings that a migration's files read by: a TOML policy, checked by the project's schema, stored with a version.
 
-Which settings there are, what they mean and which contradict each other stands in `sql/settings/NNNN.schema.json`.
-Beside JSON Schema's own words three annotations are read there: `x-option` names the command line's option that sets a
-property, `x-message` replaces what a failing part says, `x-key` names the key whose line it should point at.
+The schema's annotation `x-option` names the command line's option that sets a property; policyfile.py says the others.
 """
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import json
-import re
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors as pg
 
+from schedtool import expansion, policyfile
 from schedtool.database import explain_error, read_only, run
 from schedtool.errors import Failed, Refused, UsageError
 from schedtool.jobs import unfinished_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
-    from jsonschema.exceptions import ValidationError
     from psycopg import Connection
 
     from schedtool.project import Migration, Project, SqlFile
 
-SHOWN_CHARACTERS = 80
 REFUSAL = "ST003"
 """The SQLSTATE by which a file says that the answer is no."""
 ABOUT_VALUES = frozenset({"22023", "P0001", REFUSAL})
@@ -58,10 +53,12 @@ class Policy:
 
 @dataclass(frozen=True)
 class Stored:
-    """Settings as the database holds them."""
+    """Settings as the database holds them; by whom and when is None where the project does not keep it."""
 
     version: int
     settings: Mapping[str, Any]
+    created_by: str | None
+    created_at: datetime | None
 
 
 def number_for(project: Project, migration: Migration) -> str | None:
@@ -76,13 +73,20 @@ def current(connection: Connection[Any], project: Project, number: str) -> Store
     if file is None:
         return None
     try:
-        rows = run(connection, file.text, {})[-1].dicts()
+        # A savepoint, for a table that is not there must not end the caller's transaction.
+        with connection.transaction():
+            rows = run(connection, file.text, {})[-1].dicts()
     except (pg.UndefinedTable, pg.UndefinedColumn):
         return None
     if not rows:
         return None
     value = rows[0]["settings"]
-    return Stored(version=rows[0]["version"], settings=json.loads(value) if isinstance(value, str) else value)
+    return Stored(
+        version=rows[0]["version"],
+        settings=json.loads(value) if isinstance(value, str) else value,
+        created_by=rows[0].get("created_by"),
+        created_at=rows[0].get("created_at"),
+    )
 
 
 def effective(project: Project, number: str, *, policy: Policy, stored: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -93,18 +97,19 @@ def effective(project: Project, number: str, *, policy: Policy, stored: Mapping[
     """
     if not policy.given:
         return dict(stored or {})
-    schema = _schema(project, number)
-    text = ""
+    schema = policyfile.schema_of(project.root, number)
+    shown = str(policy.path)
     if policy.path is not None:
-        text, value = _read_toml(policy.path)
-        _check_json(value, name=str(policy.path), text=text)
-        _check(value, schema, name=str(policy.path), text=text)
+        said = policyfile.read(policy.path)
+        policyfile.check(said, schema)
+        value = expansion.expand(said, schema, project.root / "sql" / "settings")
     else:
+        # Expanded when it was stored; what its files say today is none of its business.
         value = dict(stored or {})
-    for option, said in (policy.options or {}).items():
-        value[_property_of(schema, option)] = said
-    shown = f"--{next(iter(policy.options))}" if policy.options else str(policy.path)
-    _check(value, schema, name=shown, text="")
+    for option, word in (policy.options or {}).items():
+        value[_property_of(schema, option)] = word
+        shown = f"--{option}"
+    policyfile.check(policyfile.Said(shown, "", value), schema)
     return value
 
 
@@ -207,117 +212,8 @@ def _file(project: Project, number: str, part: str) -> SqlFile | None:
     return next((file for file in files if file.part == part), None)
 
 
-def _schema(project: Project, number: str) -> Mapping[str, Any]:
-    path = project.root / "sql" / "settings" / f"{number}.schema.json"
-    try:
-        schema: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"the project has no {path.name}, so it takes no policy", code="no_settings") from error
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}", code="contract") from error
-    return schema
-
-
-def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}", code="policy") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 text", code="policy") from error
-    try:
-        return text, tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
-        line = found.group(1) if found else str(text.count("\n") + 1)
-        message = re.sub(r" \(at .*\)$", "", str(error))
-        raise UsageError(f"{path}:{line}: {message}", code="policy") from error
-
-
-def _check_json(value: Mapping[str, Any], *, name: str, text: str) -> None:
-    """Refuse what TOML can say and JSON cannot: bare dates and times, inf and nan."""
-    for key, said in value.items():
-        try:
-            json.dumps(said, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            message = f"{name}:{line_of(text, [key])}: {key}: a date, a time, inf or nan has to stand in quotes"
-            raise UsageError(message, code="policy") from error
-
-
 def _property_of(schema: Mapping[str, Any], option: str) -> str:
     for name, part in schema.get("properties", {}).items():
         if part.get("x-option") == option:
             return str(name)
     raise UsageError(f"this project's policy has nothing that --{option} sets", code="no_settings")
-
-
-def _check(value: Mapping[str, Any], schema: Mapping[str, Any], *, name: str, text: str) -> None:
-    """Raise the first thing the schema forbids, first by line."""
-    # Takes longer to import than all else here, and a run without a policy checks nothing.
-    import jsonschema  # noqa: PLC0415
-
-    found = [
-        (line_of(text, path), message)
-        for error in jsonschema.Draft202012Validator(schema).iter_errors(value)
-        for path, message in _findings(error)
-    ]
-    if not found:
-        return
-    line, message = min(found, key=lambda one: one[0])
-    raise UsageError(f"{name}:{line}: {message}" if text else f"{name}: {message}", code="policy")
-
-
-def _findings(error: ValidationError) -> list[tuple[Sequence[str | int], str]]:
-    """Say what is wrong with which key: an error of the schema's may be about several."""
-    path = list(error.absolute_path)
-    part = error.schema if isinstance(error.schema, dict) else {}
-    if "x-message" in part:
-        return [([*path, part["x-key"]] if "x-key" in part else path, str(part["x-message"]))]
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = list(part.get("properties", {}))
-        patterns = part.get("patternProperties", {})
-        unknown = [
-            key for key in error.instance if key not in known and not any(re.search(one, key) for one in patterns)
-        ]
-        return [([*path, key], f"unknown key '{key}'{_meant(key, known)}") for key in unknown]
-    key = next((str(step) for step in reversed(path) if isinstance(step, str)), None)
-    shown = _shortened(error.message)
-    return [(path, f"{key}: {shown}" if key else shown)]
-
-
-def _meant(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    if close:
-        return f"; is '{close[0]}' meant?"
-    return f"; known are {', '.join(sorted(known))}" if known else ""
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 2 * SHOWN_CHARACTERS else text[: 2 * SHOWN_CHARACTERS] + "…"
-
-
-def line_of(text: str, path: Sequence[str | int]) -> int:
-    """Return the line on which a TOML text begins to say what stands at this path; 1 where it says nothing.
-
-    The parser itself is asked, with ever more lines: what a line within a string or a list looks like does not matter.
-    """
-    lines = text.splitlines(keepends=True)
-    begins = 1
-    for number in range(1, len(lines) + 1):
-        try:
-            value: Any = tomllib.loads("".join(lines[:number]))
-        except tomllib.TOMLDecodeError:
-            continue
-        if path and _holds(value, path):
-            return begins
-        begins = number + 1
-    return 1
-
-
-def _holds(value: Any, path: Sequence[str | int]) -> bool:  # noqa: ANN401 - what TOML holds
-    for step in path:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True

@@ -58,11 +58,23 @@ class MigrationState:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """The settings that a migration's files read by, as they are stored: which, since when, and by whom."""
+
+    migration: str
+    version: int
+    settings: Mapping[str, Any]
+    created_by: str | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Status:
     """Everything `status` tells. `history` is empty unless it was asked for."""
 
     migrations: tuple[MigrationState, ...]
     jobs: tuple[Job, ...]
+    policies: tuple[Policy, ...]
     history: tuple[Run, ...]
 
     @property
@@ -84,6 +96,7 @@ def status(target: Target, project: Project, *, history: bool = False, wait: flo
         return Status(
             migrations=read(connection, project),
             jobs=jobs(connection),
+            policies=_policies(connection, project),
             history=records.history(connection) if history else (),
         )
 
@@ -121,6 +134,18 @@ def read(connection: Connection[Any], project: Project) -> tuple[MigrationState,
         if record.id not in known
     ]
     return (*states, *missing)
+
+
+def _policies(connection: Connection[Any], project: Project) -> tuple[Policy, ...]:
+    from schedtool.settings import current  # noqa: PLC0415 - most projects have none
+
+    found = []
+    for migration in project.migrations:
+        if project.sql_file("settings", migration, "current") is not None:
+            stored = current(connection, project, migration.number)
+            if stored is not None:
+                found.append(Policy(migration.id, **vars(stored)))
+    return tuple(found)
 
 
 def _state(migration: Migration, record: Record | None, latest: Latest | None, *, overtaken: bool) -> MigrationState:

@@ -8,12 +8,13 @@ import click
 
 from schedtool.cli.options import Invocation
 from schedtool.cli.options import command as made
-from schedtool.cli.output import plain, write_table
+from schedtool.cli.output import plain, printable, write_table
 
 if TYPE_CHECKING:
-    from schedtool.state import MigrationState, Status
+    from schedtool.state import MigrationState, Policy, Status
 
 WRONG = 3
+SHOWN_CHARACTERS = 60
 ADVICE = {
     "edited": "edited after it was applied; bring the old text back, or accept the new one: schedtool repair {id}",
     "missing": "recorded as applied, but its file is not there; bring it back, or name the right --project",
@@ -35,7 +36,8 @@ ADVICE = {
 def command(invocation: Invocation, *, check: bool, history: bool) -> int:
     """Tell the state of every migration: applied, pending, edited, missing, out_of_order, failed or half_done.
 
-    Pending ones of migrations/contract/ are optional, and no reason for --check to fail.
+    Also the policy that documents are read by: which settings, since when, and by whom. Pending ones of
+    migrations/contract/ are optional, and no reason for --check to fail.
     """
     from schedtool.state import status
 
@@ -46,6 +48,8 @@ def command(invocation: Invocation, *, check: bool, history: bool) -> int:
             out.ok = good
             out.array("migrations", (_json(migration) for migration in found.migrations))
             out.array("jobs", (vars(job) for job in found.jobs))
+            if found.policies:
+                out.array("policies", (vars(policy) for policy in found.policies))
             if history:
                 out.array("history", (vars(run) for run in found.history))
     else:
@@ -64,6 +68,22 @@ def _json(migration: MigrationState) -> dict[str, object]:
     }
 
 
+def _write_policy(policy: Policy) -> None:
+    from schedtool.policyfile import as_toml
+
+    who = f", by {policy.created_by}" if policy.created_by else ""
+    when = f", {plain(policy.created_at)}" if policy.created_at else ""
+    click.echo(printable(f"policy of {policy.migration}: version {policy.version}{who}{when}"))
+    for name, value in policy.settings.items():
+        shown = as_toml(value)
+        # A language brings dozens of words; --format json has them all.
+        if len(shown) > SHOWN_CHARACTERS and isinstance(value, dict | list):
+            shown = f"{len(value)} entries, {shown[:SHOWN_CHARACTERS]}…"
+        click.echo(printable(f"  {name} = {shown}"))
+    if not policy.settings:
+        click.echo("  nothing is set: documents are read as they are")
+
+
 def _write(invocation: Invocation, found: Status, *, history: bool) -> None:
     rows = [
         (
@@ -80,6 +100,8 @@ def _write(invocation: Invocation, found: Status, *, history: bool) -> None:
             resting = f"; resting: {job.resting}" if job.resting else ""
             paused = "; paused" if job.paused else ""
             click.echo(f"job {job.id} of {job.migration}: {job.done} of {job.total}, {job.runner}{paused}{resting}")
+    for policy in found.policies:
+        _write_policy(policy)
     if history:
         click.echo()
         write_table(

@@ -1,0 +1,74 @@
+"""A policy is stored by the run that uses it, counted up, and shown by `status`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.journey import Journey, execute, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import RunCli
+    from tests.servers import Database
+
+
+@pytest.fixture
+def tool(run_cli: RunCli, database: Database) -> Journey:
+    return Journey(run_cli, database)
+
+
+def policy(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_status_shows_the_policy_its_version_and_who_gave_it_when(tool: Journey, tmp_path: Path) -> None:
+    tool.do("backfill", "--policy", policy(tmp_path, 'languages = ["es"]\nday_numbers = "0=sunday"\n'))
+    [shown] = tool.json("status")["policies"]
+    assert set(shown) == {"migration", "version", "settings", "created_by", "created_at"}
+    # The migration that filled the rows stored the first.
+    assert (shown["migration"], shown["version"]) == ("0003.backfill-provider-availability", 2)
+    assert shown["settings"]["day_numbers"] == "0=sunday"
+    assert shown["settings"]["languages"] == ["es"]
+    assert shown["settings"]["day_names"]["miércoles"] == "wednesday"
+    assert shown["created_at"].endswith("Z")
+    assert shown["created_by"].startswith("postgres (")
+
+    lines = tool.run("status").stdout.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("policy of 0003"))
+    assert re.fullmatch(
+        r"policy of 0003\.backfill-provider-availability: version 2, by postgres \(.+\), 20\d\d-.+Z", lines[head]
+    )
+    assert '  day_numbers = "0=sunday"' in lines[head:]
+    assert '  languages = ["es"]' in lines[head:]
+    assert any(re.fullmatch(r'  day_names = \d\d entries, \{ ".{1,60}…', line) for line in lines[head:])
+    assert max(len(line) for line in lines) <= 120
+
+
+def test_the_same_policy_is_no_new_version_and_another_is(tool: Journey, tmp_path: Path, database: Database) -> None:
+    def versions() -> list[tuple[int, dict[str, object]]]:
+        return rows(database, "SELECT version, settings FROM provider_availability_policy ORDER BY version")
+
+    tool.do("backfill", "--policy", policy(tmp_path, "pairs = true\n"))
+    tool.do("backfill", "--policy", policy(tmp_path, "# the same\npairs = true\n"))
+    tool.do("backfill")
+    assert versions() == [(1, {}), (2, {"pairs": True})]
+    tool.do("backfill", "--default-timezone", "UTC")
+    assert versions()[2:] == [(3, {"pairs": True, "default_timezone": "UTC"})]
+
+
+def test_a_policy_can_drive_no_terminal_through_status(tool: Journey, database: Database) -> None:
+    execute(
+        database,
+        r"""INSERT INTO provider_availability_policy (version, settings, created_by)
+            VALUES (9, '{"closed_words": ["\u001b]0;x\u0007"]}', E'me\x1b[2J')""",
+    )
+    shown = tool.run("status").stdout
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "version 9, by me\\x1b[2J" in shown
