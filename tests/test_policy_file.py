@@ -51,7 +51,7 @@ FORBIDDEN = [
     ("all_day = true\nall_day_words = ['X']\nclosed_words = [' x']\n", 2, "closed_words and all_day_words both name"),
     ('languages = ["es"]\nclosed_words = ["Lunes"]\n', 2, "closed_words and day_names both name 'Lunes'"),
     ('languages = ["fr"]\n\n[key_names]\n"lundi" = "note"\n', 4, "day_names and key_names both name 'lundi'"),
-    ('zone_aliases = {"EST" = "GMT+5"}\n', 1, "EST: a zone is UTC, or an IANA name with a slash, such as Europe/Paris"),
+    ('zone_aliases = {"EST" = "GMT+5"}\n', 1, "EST: 'GMT+5' is no zone; UTC is one, or an IANA name with a slash"),
     ('zone_aliases = {"UTC" = "Europe/Paris"}\n', 1, "zone_aliases: UTC is a zone, and cannot be another"),
     (
         'zone_aliases = {"" = "Europe/Paris"}\n',
@@ -60,7 +60,7 @@ FORBIDDEN = [
     ),
     ('separators = [":"]\n', 1, "separators: ':' is none of ., h"),
     ('unicode = "NFC"\n', 1, "unicode: 'NFC' is none of nfc, nfkc; is"),
-    ('default_timezone = "CET"\n', 1, "default_timezone: a zone is UTC, or an IANA name with a slash"),
+    ('default_timezone = "CET"\n', 1, "default_timezone: 'CET' is no zone; UTC is one"),
     ('closed_words = ["\\u0000"]\n', 1, "closed_words: the character U+0000 cannot be stored"),
     ("pairs = " + "[" * 2_000 + "]" * 2_000 + "\n", 1, "it is nested too deep"),
 ]

@@ -72,3 +72,21 @@ def test_a_policy_can_drive_no_terminal_through_status(tool: Journey, database: 
     assert "\x1b" not in shown
     assert "\x07" not in shown
     assert "version 9, by me\\x1b[2J" in shown
+
+
+@pytest.mark.parametrize(
+    ("aliases", "message"),
+    [
+        ('"EST" = "America/New_York", "X" = "Mars/Olympus"', "zone_aliases: X: this server knows no zone Mars/Olympus"),
+        ('" Asia/Tokyo" = "Europe/Paris"', "zone_aliases:  Asia/Tokyo is a zone that this server knows"),
+    ],
+)
+def test_an_alias_is_a_name_that_the_server_does_not_know_for_a_zone_that_it_knows(
+    tool: Journey, tmp_path: Path, aliases: str, message: str
+) -> None:
+    said = policy(tmp_path, f"zone_aliases = {{{aliases}}}\n")
+    for arguments in (("backfill", "--policy", said), ("backfill", "--dry-run", "--policy", said)):
+        outcome = tool.run(*arguments)
+        assert outcome.exit_code == 2, outcome
+        assert message in outcome.stderr
+    assert tool.json("status")["policies"][0]["version"] == 1

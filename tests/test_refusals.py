@@ -187,7 +187,7 @@ def test_the_document_column_that_is_missing(empty_database: Database, run_cli: 
 
 @pytest.mark.parametrize(
     ("zone", "says"),
-    [("Mars/Base", "this server knows no zone Mars/Base"), ("EST", "'EST' does not match"), ("", "'' does not match")],
+    [("Mars/Base", "this server knows no zone Mars/Base"), ("EST", "'EST' is no zone"), ("", "'' is no zone")],
 )
 def test_a_default_zone_that_is_none(empty_database: Database, run_cli: RunCli, zone: str, says: str) -> None:
     empty_database.make_parents()

@@ -3,8 +3,8 @@
 Which settings there are, what they mean and which contradict each other stands in `sql/settings/NNNN.schema.json`.
 Beside JSON Schema's own words these annotations are read there:
 
-- `x-message` replaces what a failing part says, with `{key}` for the key it failed at; `x-key` names the key whose line
-  it points at.
+- `x-message` replaces what a failing part says, with `{key}` and `{value}` for where it failed; `x-key` names the key
+  whose line it points at.
 - `x-compared` is a pattern; names that are alike in lower case without what it matches are one name.
 - `x-apart`, beside `properties`, lists pairs of settings that may not share a name.
 - `x-files` names the folder beside the schema that holds a file of further settings for each word of a list.
@@ -170,7 +170,7 @@ def _findings(error: ValidationError) -> list[Found]:
     key = next((str(step) for step in reversed(path) if isinstance(step, str)), None)
     part = error.schema if isinstance(error.schema, dict) else {}
     if "x-message" in part:
-        shown = str(part["x-message"]).replace("{key}", str(key))
+        shown = str(part["x-message"]).replace("{key}", str(key)).replace("{value}", _shortened(repr(error.instance)))
         return [([*path, part["x-key"]] if "x-key" in part else path, shown)]
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = list(part.get("properties", {}))
