@@ -122,16 +122,62 @@ def test_tables_made_by_hand_are_adopted_when_the_catalog_is_as_the_migration_ma
     assert team.run("apply").exit_code == 0
 
 
-def test_tables_that_differ_are_not_adopted_and_the_differences_are_named(team: Team) -> None:
+def test_tables_without_a_record_are_half_done_and_apply_leaves_them_to_the_evidence(team: Team) -> None:
     assert team.run("verify", "--write").exit_code == 0
     with team.database.connect() as connection:
-        connection.execute("CREATE TABLE thing (id bigint PRIMARY KEY, name varchar(20))")
+        connection.execute("CREATE TABLE thing (id bigint PRIMARY KEY, name text)")
+        assert team.states() == {"0001": "half_done", "0002": "pending", "0003": "pending"}
+        assert "0001.make-thing --adopt records it" in team.run("status").stderr
 
-    outcome = team.run("repair", "0001", "--adopt")
+        outcome = team.run("apply")
 
-    assert outcome.exit_code == 3
-    assert "changed: column thing.name" in outcome.stderr
+        assert outcome.exit_code == 3
+        assert "what 0001.make-thing builds is there already, exactly, and is not recorded" in outcome.stderr
+        assert value(connection, "SELECT to_regclass('_yoyo_migration')") is None
+    assert team.run("repair", "0001", "--adopt").exit_code == 0
+    assert team.run("apply").exit_code == 0
+
+
+def test_tables_that_differ_are_not_adopted_and_every_difference_is_named(team: Team) -> None:
+    assert team.run("verify", "--write").exit_code == 0
+    with team.database.connect() as connection:
+        connection.execute("CREATE TABLE thing (id bigint, name varchar(20), more int, CHECK (more > 0))")
+    named = [
+        "changed: column thing.id: bigint instead of bigint NOT NULL",
+        "changed: column thing.name: character varying(20) instead of text",
+        "missing: constraint thing.thing_pkey",
+        "extra: column thing.more",
+        "extra: constraint thing.thing_more_check",
+    ]
+
+    for outcome in (team.run("apply"), team.run("repair", "0001", "--adopt")):
+        assert outcome.exit_code == 3
+        assert "in 5 places" in outcome.stderr
+        assert [line for line in named if f"hint: {line}\n" not in outcome.stderr] == []
     assert team.states()["0001"] == "pending"
+    assert "are not as it builds them" in team.run("status").stderr
+
+
+def test_what_a_rollback_left_on_purpose_is_not_taken_for_made_by_hand(team: Team) -> None:
+    team.migration(
+        "0001.make-thing", "CREATE TABLE IF NOT EXISTS thing (id bigint PRIMARY KEY, name text);", "SELECT 1;"
+    )
+    assert team.run("verify", "--write").exit_code == 0
+    team.run("apply", "--to", "0001")
+    assert team.run("rollback", "--yes").exit_code == 0
+
+    assert team.run("apply", "--to", "0001").exit_code == 0
+
+
+def test_an_index_of_that_name_on_another_table_is_not_taken_for_the_finished_one(team: Team) -> None:
+    team.run("apply", "--to", "0002")
+    half_done(team)
+    with team.database.connect() as connection:
+        connection.execute("CREATE TABLE other (name text); CREATE INDEX thing_name_idx ON other (name)")
+
+    assert "an index thing_name_idx is there, and it is not the one the file builds" in team.run("status").stderr
+    assert "settled: the index thing_name_idx is different" in team.run("repair", "0003").stdout
+    assert team.states()["0003"] == "pending"
 
 
 def test_a_migration_that_only_writes_rows_cannot_be_adopted(team: Team) -> None:

@@ -63,6 +63,8 @@ def test_an_edited_file_is_told_with_both_checksums(team: Team) -> None:
     assert outcome.exit_code == 3
     assert team.states()["0002"] == "edited"
     assert f"applied {applied}" in outcome.stderr
+    assert "-INSERT INTO thing SELECT n, 'x'" in outcome.stderr
+    assert "+INSERT INTO thing VALUES (5);" in outcome.stderr
     assert "schedtool repair 0002.fill-thing" in outcome.stderr
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from schedtool import guards
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused
-from schedtool.halves import finished_index
+from schedtool.halves import finished_index, refuse_what_stands
 from schedtool.plan import fingerprint, select
 from schedtool.state import WAITING, read
 
@@ -132,6 +132,8 @@ def apply(
         now = pending
         if pending:
             now, _ = _split(pending)
+            with read_only(connection):
+                refuse_what_stands(connection, project, now)
             guards.ask(connection, project, now)
             _foresee(connection, project, now, options)
             destroying = [migration.id for migration in now if migration.contract]

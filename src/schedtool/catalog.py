@@ -124,10 +124,15 @@ def expected(project: Project, applied: Collection[str]) -> tuple[Mapping[str, s
     return there, frozenset(gone), tuple(missing)
 
 
-def compare(connection: Connection[Any], project: Project, applied: Collection[str]) -> Iterator[Difference]:
-    """Yield every object that the applied migrations build, as it should be and as it is; then what is too much."""
+def compare(
+    connection: Connection[Any], project: Project, applied: Collection[str], *, found: Snapshot | None = None
+) -> Iterator[Difference]:
+    """Yield every object that the applied migrations build, as it should be and as it is; then what is too much.
+
+    `found` is the catalog where it was read already.
+    """
     there, gone, missing = expected(project, applied)
-    found = snapshot(connection)
+    found = found or snapshot(connection)
     for name, text in there.items():
         known = FOLLOWS.sub(lambda match: found.types.get(match.group(1), match.group()), text, count=1)
         actual = found.things.get(name)

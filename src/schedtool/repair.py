@@ -5,7 +5,6 @@ Nothing is guessed: a repair says what it found, does what that allows, and leav
 
 from __future__ import annotations
 
-import difflib
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from schedtool import leftovers, records
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused
-from schedtool.state import read
+from schedtool.state import difference, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,16 +116,13 @@ def _accept(ledger: Ledger, migration: Migration, state: MigrationState) -> Repa
             applied_at=old.applied_at,
         )
     )
-    diff = difflib.unified_diff(
-        (stored or "").splitlines(), migration.text.splitlines(), "applied", "file", n=1, lineterm=""
-    )
     return Repaired(
         migration.id,
         "edited",
         "the file's text now counts as the applied one; nothing of it was run",
         old_checksum=state.checksum,
         new_checksum=migration.checksum,
-        diff=tuple(diff) if stored else (),
+        diff=difference(stored, migration.text) if stored else (),
     )
 
 
@@ -163,7 +159,8 @@ def _settle(
         ledger.write(Entry(migration.id, "repair", "done"))
         return Repaired(migration.id, "half_done", f"settled: {found[0]}; apply will build it again")
     raise Refused(
-        f"{migration.id} cannot be recorded as applied: " + "; ".join(found[:3]) + ("; …" if len(found) > 3 else ""),  # noqa: PLR2004
-        hint="mend the differences, or remove what is there and apply; `schedtool verify schema` lists them",
+        f"{migration.id} cannot be recorded as applied: what is there differs from what it builds in {len(found)}"
+        f" {'place' if len(found) == 1 else 'places'}",
+        hint="\n".join([*found, "mend these, or remove what is there and apply"]),
         code="catalog_differs",
     )

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from schedtool import halves, records
 from schedtool.database import connect, read_only
+from schedtool.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from psycopg import Connection
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from schedtool.database import Target
     from schedtool.jobs import Job
     from schedtool.project import Migration, Project
-    from schedtool.records import Latest, Record, Run
+    from schedtool.records import Latest, Run
 
 State = Literal["pending", "applied", "edited", "missing", "out_of_order", "failed", "half_done"]
 
@@ -38,7 +39,8 @@ class MigrationState:
         checksum: Of the text that was applied, None where only plain yoyo knows; of the file while it is not applied.
         file_checksum: Of the file as it is now; None where it is missing.
         error: What its last run said, for `failed` and `half_done`.
-        found: What of it stands in the database without a record, and what to do about it, where that could be told.
+        found: What of it stands in the database without a record, and what to do about it; `status` alone looks.
+        diff: From the applied text to the file, for `edited`, where the old one was stored; `status` alone looks.
     """
 
     id: str
@@ -50,6 +52,7 @@ class MigrationState:
     file_checksum: str | None
     error: str | None
     found: str | None = None
+    diff: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -94,7 +97,9 @@ def status(target: Target, project: Project, *, history: bool = False, wait: flo
 
     with connect(target, application="status", wait=wait, read_only=True) as connection, read_only(connection):
         return Status(
-            migrations=read(connection, project),
+            migrations=_looked_at(
+                connection, project, read(connection, project), tried=records.latest(connection).keys()
+            ),
             jobs=jobs(connection),
             policies=_policies(connection, project),
             history=records.history(connection) if history else (),
@@ -106,15 +111,11 @@ def read(connection: Connection[Any], project: Project) -> tuple[MigrationState,
     recorded = {record.id: record for record in records.records(connection)}
     latest = records.latest(connection)
     states = [
-        _looked_at(
-            connection,
+        _state(
             migration,
-            _state(
-                migration,
-                recorded.get(migration.id),
-                latest.get(migration.id),
-                overtaken=_overtaken(migration, project, recorded),
-            ),
+            recorded.get(migration.id),
+            latest.get(migration.id),
+            overtaken=_overtaken(migration, project, recorded),
         )
         for migration in project.migrations
     ]
@@ -173,11 +174,45 @@ def _state(migration: Migration, record: Record | None, latest: Latest | None, *
     )
 
 
-def _looked_at(connection: Connection[Any], migration: Migration, found: MigrationState) -> MigrationState:
-    """Add what the catalog tells of a migration that is not recorded; asked only where something may have been left."""
-    if found.state != "half_done" or found.applied_at is not None:
+def _looked_at(
+    connection: Connection[Any], project: Project, states: Iterable[MigrationState], *, tried: Collection[str]
+) -> tuple[MigrationState, ...]:
+    """Add what the catalog and the history tell about those that are not as the files say."""
+    by_id = {migration.id: migration for migration in project.migrations}
+    return tuple(_look(connection, project, by_id.get(found.id), found, tried=tried) for found in states)
+
+
+def _look(
+    connection: Connection[Any],
+    project: Project,
+    migration: Migration | None,
+    found: MigrationState,
+    *,
+    tried: Collection[str],
+) -> MigrationState:
+    if migration is None or found.good:
         return found
-    return replace(found, found=halves.left_by_run(connection, migration))
+    if found.state == "edited" and found.applied_at is not None:
+        stored = records.content(connection, Record(found.id, found.applied_at))
+        return replace(found, diff=difference(stored, migration.text) if stored else ())
+    if found.state == "half_done" and found.applied_at is None:
+        return replace(found, found=halves.left_by_run(connection, migration))
+    if found.state == "pending" and found.id not in tried:
+        differs = halves.made_by_hand(connection, project, migration)
+        if differs == ():
+            said = f"what it builds is there, and its record is not; schedtool repair {found.id} --adopt records it"
+            return replace(found, state="half_done", found=said)
+        if differs:
+            said = f"its tables are there already and are not as it builds them: {differs[0]}"
+            return replace(found, found=said + (f", and {len(differs) - 1} more" if len(differs) > 1 else ""))
+    return found
+
+
+def difference(applied: str, file: str) -> tuple[str, ...]:
+    """Give the lines in which a file differs from the text that was applied, as `diff -u` does."""
+    import difflib  # noqa: PLC0415 - only an edited file needs it
+
+    return tuple(difflib.unified_diff(applied.splitlines(), file.splitlines(), "applied", "file", n=1, lineterm=""))
 
 
 def _left_something(migration: Migration, latest: Latest) -> bool:

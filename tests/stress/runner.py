@@ -72,6 +72,8 @@ def wrong(database: Database, outcomes: Sequence[Outcome]) -> list[str]:
         times = sum(f"applied {migration} " in outcome.stdout for outcome in outcomes)
         if times != 1:
             found.append(f"{migration} was applied {times} times")
+    if found:
+        return found
     with database.connect() as connection:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM thing), (SELECT count(*) FROM _yoyo_migration),"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WRONG = 3
 SHOWN_CHARACTERS = 60
+DIFF_LINES = 40
 ADVICE = {
     "edited": "edited after it was applied; bring the old text back, or accept the new one: schedtool repair {id}",
     "missing": "recorded as applied, but its file is not there; bring it back, or name the right --project",
@@ -121,10 +122,14 @@ def _write(invocation: Invocation, found: Status, *, history: bool) -> None:
             ),
         )
     for migration in found.migrations:
-        if migration.state in ADVICE:
+        if migration.state in ADVICE or migration.found:
             advice = migration.found or ADVICE[migration.state].format(id=migration.id)
             invocation.say(f"{migration.id}: {advice}")
             if migration.state == "edited":
                 invocation.say(f"  applied {migration.checksum}\n  file    {migration.file_checksum}")
+                for line in migration.diff[2 : 2 + DIFF_LINES]:
+                    invocation.say(f"  {line}")
+                if len(migration.diff) > 2 + DIFF_LINES:
+                    invocation.say(f"  … {len(migration.diff) - 2 - DIFF_LINES} more lines")
             if migration.error:
                 invocation.say(f"  {migration.error}")
