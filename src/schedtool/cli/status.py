@@ -121,6 +121,10 @@ def _write(invocation: Invocation, found: Status, *, history: bool) -> None:
                 for run in found.history
             ),
         )
+    _advise(invocation, found)
+
+
+def _advise(invocation: Invocation, found: Status) -> None:
     for migration in found.migrations:
         if migration.state in ADVICE or migration.found:
             advice = migration.found or ADVICE[migration.state].format(id=migration.id)
