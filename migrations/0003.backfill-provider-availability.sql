@@ -60,7 +60,7 @@ BEGIN
     WHERE CASE
         WHEN r.outcome = 'rejected' THEN
             (j.reason, j.path, j.document_hash) IS DISTINCT FROM (r.reason, r.path, md5(p.availability::text))
-        WHEN j.reason <> 'row_differs' THEN true
+        WHEN j.reason <> 'row_differs' AND j.reason NOT LIKE 'error\_%' THEN true
         ELSE j.document_hash IS DISTINCT FROM coalesce(md5(p.availability::text), '') AND EXISTS (
             SELECT
             FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS n (day, available, start_time, end_time, zone)

@@ -177,7 +177,7 @@ def test_a_second_backfill_at_the_same_time_is_told_who_has_the_lock(tool: Tool,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--defer-foreign-key",), "--defer-foreign-key is not built yet"),
+        (("--defer-foreign-key",), "0002.fill-copied has no files sql/batches/….before.sql and ….after.sql"),
         (("--dry-run", "--pause"), "exclude each other"),
         (("0001",), "0001.make-copied has no file in sql/batches"),
         (("0009",), "no migration '0009'"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -48,19 +49,18 @@ def run(
     small: Small,
     *,
     notify: Callable[[object], None] = lambda _: None,
+    settings: str | None = None,
     **options: Any,  # noqa: ANN401
 ) -> batches.Result:
     project = small.load()
-    migration = project.find("0002")
-    file = batches.batch_file(project, migration)
-    assert file is not None
+    work = batches.work_of(project, project.find("0002"))
+    assert work is not None
     return batches.run(
         connection,
         Target(database.conninfo),
-        migration=migration.id,
-        file=file,
+        work=replace(work, settings=settings),
         notify=notify,
-        **{"range_keys": 100, **options},
+        options=batches.Options(**{"range_keys": 100, **options}),
     )
 
 
@@ -128,9 +128,7 @@ def test_a_range_whose_last_keys_were_deleted_meanwhile_is_finished(
     connection: psycopg.Connection[Any], empty_database: Database, small: Small
 ) -> None:
     prepare(connection, small, 300)
-    project = small.load()
-    file = batches.batch_file(project, project.find("0002"))
-    assert file is not None
+    file = small.load().sql_files("batches", small.migration())[0]
     jobs.begin(connection, migration="0002.fill-copied", direction="forward", file=file, settings=None, range_keys=100)
     connection.execute("DELETE FROM item WHERE id > 150")
     result = run(connection, empty_database, small)
@@ -292,7 +290,7 @@ def test_the_users_own_query_makes_the_workers_rest(
     result = run(
         connection, empty_database, small, notify=relax, throttle_query="SELECT yes FROM busy", workers=1, batch_size=20
     )
-    assert set(rests) == {"the throttle query says so"}
+    assert set(rests) == {"throttle query: it says so"}
     assert result.counters["documents"] == 300
 
 
@@ -361,16 +359,14 @@ KILLED = """
 
     target = Target(sys.argv[1])
     loaded = project.load(Path(sys.argv[2]))
-    migration = loaded.find("0002")
-    file = batches.batch_file(loaded, migration)
+    work = batches.work_of(loaded, loaded.find("0002"))
+    options = batches.Options(batch_size=20, range_keys=500)
 
     def notify(event):
         print("event", flush=True)
 
     with connect(target, application="test") as connection:
-        batches.run(
-            connection, target, migration=migration.id, file=file, notify=notify, batch_size=20, range_keys=500
-        )
+        batches.run(connection, target, work=work, notify=notify, options=options)
 """
 
 

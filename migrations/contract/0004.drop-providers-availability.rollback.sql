@@ -64,7 +64,7 @@ BEGIN
                 SELECT
                 FROM provider_availability_rejects AS j
                 JOIN providers_availability_archive AS h ON h.provider_id = j.provider_id
-                WHERE j.provider_id = w.id AND j.reason = 'row_differs' AND j.accepted_at IS NOT NULL
+                WHERE j.provider_id = w.id AND (j.reason = 'row_differs' OR j.reason LIKE 'error\_%') AND j.accepted_at IS NOT NULL
                     AND j.document_hash = coalesce(md5(h.availability::text), '')
                     AND (a.id IS NULL OR a.updated_at <= h.archived_at)
             )

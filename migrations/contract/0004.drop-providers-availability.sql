@@ -164,7 +164,7 @@ BEGIN
             SELECT
                 p.id,
                 CASE
-                    WHEN r.outcome = 'rejected' OR j.reason = 'row_differs'
+                    WHEN r.outcome = 'rejected' OR j.reason = 'row_differs' OR j.reason LIKE 'error\_%'
                         THEN j.accepted_at IS NOT NULL AND j.document_hash = coalesce(md5(p.availability::text), '')
                     ELSE NOT EXISTS (
                         SELECT

@@ -47,7 +47,7 @@ FROM (
 UNION ALL
 SELECT 'counts', 'rejects listed that are none any more', count(*) = 0, 0, count(*), coalesce(string_agg(d.id::text, ', ' ORDER BY d.id), '')
 FROM documents AS d
-WHERE d.outcome <> 'rejected' AND d.listed <> 'row_differs'
+WHERE d.outcome <> 'rejected' AND d.listed <> 'row_differs' AND d.listed NOT LIKE 'error\_%'
 UNION ALL
 SELECT 'counts', 'rows = days read', count(*) FILTER (WHERE d.is_read) = count(*) FILTER (WHERE d.is_row),
     count(*) FILTER (WHERE d.is_read), count(*) FILTER (WHERE d.is_row), ''

@@ -6,7 +6,7 @@ Every migration is a transaction of its own. One that fails leaves nothing, and 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from schedtool import guards
@@ -317,16 +317,17 @@ def _batches(
     def run() -> Batched:
         from schedtool import settings  # noqa: PLC0415 - see _locked
         from schedtool.batched import run_batches  # noqa: PLC0415
+        from schedtool.work import work_of  # noqa: PLC0415
 
         wanted = None
         if file.settings is not None:
             wanted = settings.prepare(connection, project, migration, policy=_policy(options))
+        text = None if wanted is None else settings.as_text(wanted)
+        work = work_of(project, migration)
         return run_batches(
             connection,
             target,
-            None if options.no_batches else file,
-            direction="forward",
-            settings=None if wanted is None else settings.as_text(wanted),
+            None if options.no_batches or work is None else replace(work, settings=text),
             workers=options.workers,
             lock_timeout=options.lock_timeout,
             statement_timeout=options.statement_timeout,

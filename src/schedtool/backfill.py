@@ -6,12 +6,13 @@ It records nothing as applied. It may run before its migration's file does, and 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from schedtool import batches, dry_run, jobs, records, rejects, settings
 from schedtool.database import connect, read_only
 from schedtool.errors import Failed, UsageError
+from schedtool.reconnect import keep_going
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
     from schedtool.database import Target
     from schedtool.project import Migration, Project
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run the batches; None is the engine's own default. `throttle_query` is a SELECT of one boolean."""
-
-    workers: int | None = None
-    batch_size: int | None = None
-    throttle_query: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,13 +44,13 @@ def choose(project: Project, beginning: str | None) -> Migration:
     """
     if beginning is not None:
         migration = project.find(beginning)
-        if batches.batch_file(project, migration) is None:
+        if batches.work_of(project, migration) is None:
             raise UsageError(f"{migration.id} has no file in sql/batches, so there is nothing to backfill")
         return migration
     found = [
         migration
         for migration in project.migrations
-        if batches.batch_file(project, migration) and project.sql_file("dry_run", migration)
+        if batches.work_of(project, migration) and project.sql_file("dry_run", migration)
     ]
     if len(found) != 1:
         names = ", ".join(migration.id for migration in found) or "none"
@@ -72,41 +64,52 @@ def backfill(
     migration: Migration,
     *,
     policy: settings.Policy,
-    options: Options,
+    options: batches.Options,
     notify: Callable[[object], None],
     wait: float = 0,
 ) -> Backfilled:
     """Run a migration's batches to their end, under the tool's lock, so that two runs never meet.
 
+    A connection that is lost on the way, because the server restarts or another takes over, is made anew for
+    a minute, counted from the last progress, and the job goes on where it stands.
+
     Raises:
         UsageError: The policy or the throttle query is wrong; nothing ran.
         Refused: The policy is not the one an unfinished job was begun with.
         Failed: A migration it depends on is not applied, or a batch fails; what was done stays for the next run.
-        Busy: Somebody else holds the tool's lock, or a row's lock, for too long.
+        Busy: Somebody else holds the tool's lock, or a row's lock, for too long; or the server did not come back.
     """
+
+    def once(notify: Callable[[object], None], wait: float) -> batches.Result:
+        return _once(target, project, migration, policy=policy, options=options, notify=notify, wait=wait)
+
+    result = keep_going(once, notify=notify, wait=wait)
+    with closing(connect(target, application="backfill", wait=wait)) as connection, read_only(connection):
+        return Backfilled(migration.id, result, rejects.undecided(connection, project, migration))
+
+
+def _once(
+    target: Target,
+    project: Project,
+    migration: Migration,
+    *,
+    policy: settings.Policy,
+    options: batches.Options,
+    notify: Callable[[object], None],
+    wait: float,
+) -> batches.Result:
     from schedtool.ledger import locked  # noqa: PLC0415 - yoyo takes longer to import than all else
 
-    file = batches.batch_file(project, migration)
-    if file is None:
+    work = batches.work_of(project, migration)
+    if work is None:
         raise UsageError(f"{migration.id} has no file in sql/batches, so there is nothing to backfill")
     with closing(connect(target, application="backfill", wait=wait)) as connection:
         with read_only(connection):
             _check_dependencies(connection, project, migration)
         with locked(connection, wait=wait, notify=notify):
             wanted = settings.prepare(connection, project, migration, policy=policy)
-            result = batches.run(
-                connection,
-                target,
-                migration=migration.id,
-                file=file,
-                notify=notify,
-                settings=None if wanted is None else settings.as_text(wanted),
-                workers=options.workers,
-                batch_size=options.batch_size or batches.FIRST_BATCH,
-                throttle_query=options.throttle_query,
-            )
-        with read_only(connection):
-            return Backfilled(migration.id, result, rejects.undecided(connection, project, migration))
+            text = None if wanted is None else settings.as_text(wanted)
+            return batches.run(connection, target, work=replace(work, settings=text), options=options, notify=notify)
 
 
 def census(

@@ -1,20 +1,27 @@
 """The engine: runs a migration's batch file over a table's keys, in short transactions, on several connections.
 
-This thread plans, watches and reports; the workers (worker.py) do the batches. Nothing here knows what a batch does.
+This thread plans, watches and reports (crew.py); the workers (worker.py) do the batches. Nothing here knows what a
+batch does.
 """
 
 from __future__ import annotations
 
 import os
-import queue
-import threading
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from schedtool import jobs, throttle
-from schedtool.errors import Failed
-from schedtool.worker import Done, Left, Tried, Worker, work
+import psycopg
+
+from schedtool import around, jobs, throttle
+from schedtool.collectors import Collector, Query
+from schedtool.crew import Pace, supervise
+from schedtool.database import explain_error
+from schedtool.errors import Failed, UsageError
+from schedtool.events import Faulted, Note, Progress, Retried, Started
+from schedtool.work import Work, work_of
+from schedtool.worker import Done, Tried, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,52 +29,43 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from schedtool.database import Target
-    from schedtool.project import Migration, Project, SqlFile
+
+__all__ = [
+    "FIRST_BATCH",
+    "Faulted",
+    "Note",
+    "Options",
+    "Progress",
+    "Result",
+    "Retried",
+    "Started",
+    "Work",
+    "run",
+    "work_of",
+]
 
 FIRST_BATCH: Final = 200
-PROGRESS_EVERY_S: Final = 0.25
+MOST_WORKERS: Final = 2
 
 
 @dataclass(frozen=True)
-class Started:
-    """The workers begin. `resumed` tells that an unfinished job goes on, `done` how many keys it had passed."""
-
-    migration: str
-    job: int
-    total: int
-    done: int
-    workers: int
-    resumed: bool
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where the job stands.
+class Options:
+    """How to run batches; None is what suits the server. Timeouts in seconds.
 
     Attributes:
-        rate: Keys per second of this run, rests left out; 0 before the first batch.
-        left_s: Seconds that the rest takes at that rate; None while there is no rate.
-        batch: Keys in the latest batch.
-        resting: Why the workers rest just now, or None.
+        strip: Run the `.before` file first, and the `.after` file at the end.
+        throttle_query: A SELECT of one boolean, true while the workers should rest.
+        replica_lag: Seconds a standby may be behind before they rest; 0 looks at none.
     """
 
-    migration: str
-    total: int
-    done: int
-    rate: float
-    left_s: float | None
-    batch: int
-    resting: str | None
-
-
-@dataclass(frozen=True)
-class Retried:
-    """A batch was rolled back by the server and is tried again, smaller."""
-
-    migration: str
-    sqlstate: str
-    message: str
-    tries: int
+    workers: int | None = None
+    batch_size: int = FIRST_BATCH
+    strip: bool = False
+    throttle_query: str | None = None
+    replica_lag: float = throttle.REPLICA_LAG_S
+    lock_timeout: float = 0.5
+    statement_timeout: float = 10.0
+    range_keys: int = jobs.RANGE_KEYS
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Result:
     Attributes:
         counters: What the batch file answered, added up by name over the whole job, earlier runs included.
         done: Keys passed by this run.
-        rested_s: Seconds the workers rested in this run, by reason.
+        rested_s: Seconds the workers rested in this run, by kind of reason.
     """
 
     job: int
@@ -90,162 +88,148 @@ class Result:
     resumed: bool
 
 
-def batch_file(project: Project, migration: Migration, *, direction: str = "forward") -> SqlFile | None:
-    """Return the file that does a migration's work (or, `back`, its rollback's) for one key range, if it has one."""
-    part = None if direction == "forward" else "rollback"
-    return next((file for file in project.sql_files("batches", migration) if file.part == part), None)
-
-
-def default_workers() -> int:
-    """Two, or one where there is but one core."""
-    return min(2, os.cpu_count() or 1)
-
-
 def run(
     connection: Connection[Any],
     target: Target,
     *,
-    migration: str,
-    file: SqlFile,
-    notify: Callable[[Started | Progress | Retried], None],
-    direction: str = "forward",
-    settings: str | None = None,
-    workers: int | None = None,
-    batch_size: int = FIRST_BATCH,
-    throttle_query: str | None = None,
-    lock_timeout: float = 0.5,
-    statement_timeout: float = 30.0,
-    range_keys: int = jobs.RANGE_KEYS,
+    work: Work,
+    notify: Callable[[object], None],
+    options: Options | None = None,
 ) -> Result:
     """Run a migration's batches to their end; an unfinished job goes on where it stopped, a finished one starts anew.
 
     `connection` holds the tool's lock for as long as this takes, and watches; the workers have their own connections to
     `target`. An exception in this thread (Ctrl-C, SIGTERM) lets every worker finish the batch it is in, and is raised
-    then; a second one cancels the batches. `settings` is JSON text for a file that asks for it. Timeouts in seconds.
+    then; a second one cancels the batches.
 
     Raises:
         UsageError: The file answers something that breaks its contract; nothing of that batch is kept.
-        Refused: The unfinished job reads by other settings.
+        Refused: The unfinished job reads by other settings; or the `.before` file says no.
         Failed: A batch fails; the message names the key. What was done before stays, and the next run goes on.
         Busy: Other sessions kept their locks too long.
     """
-    query = throttle.Query(target, throttle_query) if throttle_query else None
-    try:
-        begun = jobs.begin(
-            connection,
-            migration=migration,
-            direction=direction,
-            file=file,
-            settings=settings,
-            range_keys=range_keys,
+    options = options or Options()
+    if options.strip and (work.before is None or work.after is None):
+        raise UsageError(
+            f"{work.migration} has no files sql/batches/….before.sql and ….after.sql, so there is nothing to put off",
+            code="nothing_to_defer",
         )
-        wanted = max(1, min(workers or default_workers(), max(1, -(-begun.total // range_keys))))
-        notify(Started(migration, begun.id, begun.total, begun.done, wanted, begun.resumed))
-        gate = throttle.Gate()
-        say: queue.SimpleQueue[Done | Tried | Left] = queue.SimpleQueue()
-        crew = [
-            Worker(target, file, settings, begun.id, float(batch_size), gate, say, lock_timeout, statement_timeout)
-            for _ in range(wanted)
-        ]
-        collector = throttle.Collector(gate, connection, job=begun.id, query=query)
-        started = time.monotonic()
-        done, retries = _supervise(crew, collector, begun=begun, migration=migration, notify=notify)
-        counters = jobs.finish(connection, job=begun.id)
-        if counters is None:
-            raise Failed(
-                f"job {begun.id} of {migration} was given up by another command while it ran",
-                hint="a rollback, or a run with another batch file, makes it start over: run it again",
+    try:
+        with ExitStack() as stack:
+            query = None
+            if options.throttle_query:
+                query = Query(target, options.throttle_query)
+                stack.callback(query.close)
+            begun = jobs.begin(
+                connection,
+                migration=work.migration,
+                direction=work.direction,
+                file=work.file,
+                settings=work.settings,
+                range_keys=options.range_keys,
             )
-    finally:
-        if query is not None:
-            query.close()
+            stack.callback(_leave, connection, begun.id)
+            return _run(connection, target, work, begun, query, notify=notify, options=options)
+    except psycopg.Error as error:
+        raise explain_error(error) from error
+
+
+def _run(
+    connection: Connection[Any],
+    target: Target,
+    work: Work,
+    begun: jobs.Begun,
+    query: Query | None,
+    *,
+    notify: Callable[[object], None],
+    options: Options,
+) -> Result:
+    started = time.monotonic()
+    is_stripped = begun.is_stripped
+    if options.strip and not is_stripped:
+        around.before(connection, work, notify=notify)
+        is_stripped = True
+    most = options.workers or _default_workers(connection)
+    wanted = max(1, min(most, -(-(begun.total - begun.done) // options.range_keys)))
+    notify(Started(work.migration, begun.id, begun.total, begun.done, wanted, begun.resumed))
+    gate, pace = throttle.Gate(wanted), Pace()
+    crew = [
+        Worker(
+            target,
+            work,
+            begun.id,
+            float(options.batch_size),
+            gate,
+            pace.said,
+            options.lock_timeout,
+            options.statement_timeout,
+        )
+        for _ in range(wanted)
+    ]
+    limits = throttle.Limits(options.replica_lag)
+    collector = Collector(gate, connection, job=begun.id, query=query, limits=limits)
+
+    def show() -> None:
+        notify(_progress(work.migration, begun, pace))
+
+    supervise(crew, collector, pace, say=_saying(work.migration, notify), show=show)
+    if collector.lag_hidden:
+        notify(Note("there is a standby whose lag this role may not see, so nobody rested for it: GRANT pg_monitor"))
+    if is_stripped:
+        around.after(connection, work, notify=notify)
+    finished = jobs.finish(connection, job=begun.id)
+    if finished is None:
+        raise Failed(
+            f"job {begun.id} of {work.migration} was given up by another command while it ran",
+            hint="a rollback, or a run with another batch file, makes it start over: run it again",
+        )
     return Result(
         job=begun.id,
         total=begun.total,
-        done=done,
-        counters=counters,
-        retries=retries,
+        # Not what the workers said: a commit that was cut off has happened, or has not.
+        done=finished.done - begun.done,
+        counters=finished.counters,
+        retries=pace.retries,
         elapsed_s=time.monotonic() - started,
-        rested_s=collector.rested(),
+        rested_s=gate.rested(),
         resumed=begun.resumed,
     )
 
 
-def _supervise(
-    crew: list[Worker],
-    collector: throttle.Collector,
-    *,
-    begun: jobs.Begun,
-    migration: str,
-    notify: Callable[[Started | Progress | Retried], None],
-) -> tuple[int, int]:
-    """Run the crew to its end from this thread; return keys done and retries, or raise what went wrong first."""
-    gate, say = crew[0].gate, crew[0].say
-    threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in crew]
-    running, done, retries, batch = len(threads), 0, 0, 0
-    error: BaseException | None = None
-    started = shown = time.monotonic()
-    for thread in threads:
-        thread.start()
-    try:
-        while running:
-            match _next(say):
-                case Done(keys=keys, size=size):
-                    done, batch = done + keys, size
-                case Tried() as tried:
-                    retries += 1
-                    notify(Retried(migration, tried.sqlstate, tried.message, tried.tries))
-                case Left(error=left):
-                    running -= 1
-                    error = error or left
-            reason = collector.collect({pid for worker in crew for pid in tuple(worker.pids)})
-            if error is not None or collector.abandoned:
-                gate.stop()
-            now = time.monotonic()
-            if now - shown >= PROGRESS_EVERY_S or not running:
-                shown = now
-                worked = now - started - sum(collector.rested().values())
-                notify(_progress(begun, migration, done=done, worked_s=worked, batch=batch, resting=reason))
-    finally:
-        gate.stop()
-        _join(crew, threads)
-    if error is not None:
-        raise error
-    return done, retries
+def _saying(migration: str, notify: Callable[[object], None]) -> Callable[[Done | Tried], None]:
+    def say(event: Done | Tried) -> None:
+        match event:
+            case Done(fault=fault) if fault is not None:
+                notify(Faulted(migration, fault.key, fault.sqlstate, fault.message))
+            case Tried():
+                notify(Retried(migration, event.sqlstate, event.message, event.tries))
+
+    return say
 
 
-def _next(say: queue.SimpleQueue[Done | Tried | Left]) -> Done | Tried | Left | None:
-    try:
-        return say.get(timeout=throttle.BLOCKERS_EVERY_S)
-    except queue.Empty:
-        return None
-
-
-def _progress(
-    begun: jobs.Begun, migration: str, *, done: int, worked_s: float, batch: int, resting: str | None
-) -> Progress:
-    rate = done / max(worked_s, 0.001)
-    left = max(begun.total - begun.done - done, 0)
+def _progress(migration: str, begun: jobs.Begun, pace: Pace) -> Progress:
+    left = max(begun.total - begun.done - pace.done, 0)
     return Progress(
         migration=migration,
         total=begun.total,
         done=begun.total - left,
-        rate=rate,
-        left_s=left / rate if rate else None,
-        batch=batch,
-        resting=resting,
+        rate=pace.rate,
+        left_s=left / pace.rate if pace.rate else None,
+        batch=pace.batch,
+        resting=str(pace.resting) if pace.resting else None,
     )
 
 
-def _join(crew: list[Worker], threads: list[threading.Thread]) -> None:
-    """Wait for the workers' current batches; whoever interrupts that too cancels them."""
-    try:
-        for thread in threads:
-            thread.join()
-    except BaseException:
-        for worker in crew:
-            if worker.connection is not None:
-                worker.connection.cancel_safe(timeout=2)
-        for thread in threads:
-            thread.join(timeout=5)
-        raise
+def _default_workers(connection: Connection[Any]) -> int:
+    """Two; one where the server has few connections left, or is this machine and has a single core."""
+    most: int = jobs.answer(connection, "room")[0]["workers"]
+    host = connection.info.host
+    if host.startswith("/") or host in {"localhost", "127.0.0.1", "::1"}:
+        most = min(most, os.cpu_count() or 1)
+    return min(most, MOST_WORKERS)
+
+
+def _leave(connection: Connection[Any], job: int) -> None:
+    # Whoever looks sees it after some seconds anyway; a lost connection must not hide why we end.
+    with suppress(psycopg.Error):
+        jobs.leave(connection, job=job)

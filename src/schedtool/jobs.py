@@ -37,6 +37,9 @@ class Job:
 
     Attributes:
         state: running (begun and not finished, whether or not somebody works on it now), done or abandoned.
+        is_at_work: Somebody works on it now, or did until some seconds ago.
+        is_stripped: Its `.before` file has taken something away that its `.after` file has not brought back yet.
+        rate: Keys per second of the run that is at it, rests left out.
         total: Keys there were when it began.
         done: Keys passed so far.
         counters: What the batch file answered, added up by name.
@@ -51,6 +54,9 @@ class Job:
     paused: bool
     runner: str
     resting: str | None
+    is_stripped: bool
+    is_at_work: bool
+    rate: float
     total: int
     done: int
     counters: Mapping[str, int]
@@ -58,15 +64,21 @@ class Job:
     updated_at: datetime
     finished_at: datetime | None
 
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that the rest takes at the present rate; None where nobody is at it."""
+        return max(self.total - self.done, 0) / self.rate if self.is_at_work and self.rate > 0 else None
+
 
 @dataclass(frozen=True)
 class Begun:
-    """A job ready for its workers."""
+    """A job ready for its workers; `is_stripped` as in `Job`."""
 
     id: int
     total: int
     done: int
     resumed: bool
+    is_stripped: bool
 
 
 def make_tables(connection: Connection[Any]) -> None:
@@ -127,7 +139,7 @@ def begin(
                     code="settings_fixed",
                 )
             row = answer(connection, "job_resume", job=job, runner=runner_name())[0]
-            return Begun(id=job, total=row["total"], done=row["done"], resumed=True)
+            return Begun(job, row["total"], row["done"], resumed=True, is_stripped=row["is_stripped"])
         row = answer(
             connection,
             "job_start",
@@ -139,18 +151,28 @@ def begin(
             rollbacks=rollbacks,
             runner=runner_name(),
         )[0]
-        job = row["id"]
+        job, is_stripped = row["id"], row["is_stripped"]
         total = answer(connection, "job_ranges", over=over, job=job, size=range_keys)[0]["total"]
-        return Begun(id=job, total=total, done=0, resumed=False)
+        return Begun(job, total, 0, resumed=False, is_stripped=is_stripped)
 
 
-def finish(connection: Connection[Any], *, job: int) -> Mapping[str, int] | None:
-    """Close a job whose ranges are all finished and return its counters; None while a range is open."""
+@dataclass(frozen=True)
+class Finished:
+    """A job whose ranges are all finished: keys passed over all its runs, and what the batch file answered."""
+
+    done: int
+    counters: Mapping[str, int]
+
+
+def finish(connection: Connection[Any], *, job: int) -> Finished | None:
+    """Close a job whose ranges are all finished; None while a range is open."""
     rows = answer(connection, "job_finish", job=job)
-    if not rows:
-        return None
-    counters: Mapping[str, int] = json.loads(rows[0]["counters"])
-    return counters
+    return Finished(rows[0]["done"], json.loads(rows[0]["counters"])) if rows else None
+
+
+def leave(connection: Connection[Any], *, job: int) -> None:
+    """Say that nobody is at work on a job any more."""
+    answer(connection, "job_leave", job=job)
 
 
 def pause(connection: Connection[Any], *, migration: str, paused: bool) -> tuple[int, ...]:

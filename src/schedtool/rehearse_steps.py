@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from schedtool import backfill as filling
-from schedtool import catalog, dry_run, rehearse_rows, rejects, settings
+from schedtool import batches, catalog, dry_run, rehearse_rows, rejects, settings
 from schedtool.apply import apply
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused
@@ -135,7 +135,7 @@ def run_backfill(journey: Journey, migration: Migration) -> Outcome:
         journey.project,
         migration,
         policy=settings.Policy(),
-        options=filling.Options(),
+        options=batches.Options(),
         notify=journey.notify,
     )
     counted = Counter(done.result.counters)

@@ -177,15 +177,14 @@ def _one(
 ) -> Ran:
     from schedtool.batched import run_batches  # noqa: PLC0415 - see rollback
     from schedtool.runner import Timeouts, Work, run_file  # noqa: PLC0415
+    from schedtool.work import work_of  # noqa: PLC0415
 
-    file = project.sql_file("batches", migration, "rollback")
+    back = work_of(project, migration, direction="back")
     batches = partial(
         run_batches,
         ledger.connection,
         target,
-        file,
-        direction="back",
-        settings=None,
+        back,
         workers=workers,
         lock_timeout=lock_timeout,
         statement_timeout=statement_timeout,
@@ -199,7 +198,7 @@ def _one(
         checksum=None,
         transactional=migration.transactional,
         settings={"schedtool.lose": ",".join(lose)},
-        batches=batches if file else None,
+        batches=batches if back else None,
     )
     timeouts = Timeouts(lock=lock_timeout, statement=statement_timeout or 0)
     return run_file(ledger, target, work, timeouts=timeouts, notify=notify)

@@ -20,6 +20,8 @@ _DIRECTIVES = {
     "queries": {"writes"},
 }
 _RANGED = {"batches", "dry_run"}
+# What a file of batches/ may be; any other part is a slip, and the file would be passed over in silence.
+_BATCH_PARTS = {None, "reject", "rollback", "rollback.reject", "before", "after"}
 _CHECKED = {"batches", "dry_run", "verify"}
 # Letters said by what is none, which Python compiles quicker; see psqlscript.
 _IDENTIFIER = r'([^\x00-@\[-^`{-\x7F][\w$]*|"(?:[^"]|"")+")'
@@ -135,12 +137,18 @@ def _read(path: Path, file: str, folder: str, owners: Mapping[str, str] | None) 
     if not script.statements:
         raise UsageError(f"{file}:1: it holds no statement", code="bad_file")
     migration, part = _owner(path.stem, file, owners) if owners is not None else (None, None)
-    keys = _keys(header.get("keys"), file, required=folder in _RANGED)
+    around = folder == "batches" and part in {"before", "after"}
+    if folder == "batches" and part not in _BATCH_PARTS:
+        parts = ", ".join(sorted(filter(None, _BATCH_PARTS)))
+        raise UsageError(f"{file}:1: '{part}' is no part of batches: {parts}", code="bad_file")
+    keys = _keys(header.get("keys"), file, required=folder in _RANGED and not around)
     numbers = set(owners.values()) if owners is not None else set()
     settings = _number(header.get("settings"), file, numbers)
     names = tuple(dict.fromkeys(found.name for found in script.parameters if found.style == "literal"))
     if folder in _CHECKED:
-        given = {"first", "last"} if keys else set()
+        given = {"first", "last"} if keys and not around else set()
+        if part is not None and part.endswith("reject"):
+            given |= {"sqlstate", "message"}
         _check_parameters(script, file, given | ({"settings"} if settings else set()))
     return SqlFile(
         folder=folder,

@@ -1,4 +1,4 @@
-"""Why the workers of a job should rest: collected here once for all of them, decided before each batch.
+"""When the workers of a job should rest: decided here, from facts that collectors.py gathers.
 
 Nobody can override a reason: the first one that holds counts, is shown, and its time is added up for the summary.
 """
@@ -8,24 +8,66 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import psycopg
-
-from schedtool import database, jobs
-from schedtool.errors import UsageError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from psycopg import Connection
+PAUSED = "paused"
+QUERY = "throttle query"
+LAG = "replica lag"
+WAITED_FOR = "others waiting"
+LOCKED_OUT = "locks of others"
+UNREACHABLE = "server out of reach"
 
-    from schedtool.database import Target
+REPLICA_LAG_S = 5.0
+"""How far a standby may fall behind by default, in seconds."""
 
-BLOCKERS_EVERY_S = 0.05
-PAUSE_EVERY_S = 0.25
-QUERY_EVERY_S = 1.0
-QUERY_TIMEOUT_S = 5.0
+
+@dataclass(frozen=True)
+class Reason:
+    """Why the workers rest: a kind, by which the time is added up, and what is to be said about it now."""
+
+    kind: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is put up with. `replica_lag` in seconds; 0 looks at no standby."""
+
+    replica_lag: float = REPLICA_LAG_S
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the collectors saw last.
+
+    Attributes:
+        paused: Somebody has paused the job.
+        query: Why the user's own query wants rest, or None.
+        lag: Seconds by which each standby is behind in replay, by name.
+    """
+
+    paused: bool = False
+    query: str | None = None
+    lag: Mapping[str, float] = field(default_factory=dict)
+
+
+def decide(facts: Facts, limits: Limits) -> Reason | None:
+    """Return the reason to rest, or None."""
+    if facts.paused:
+        return Reason(PAUSED)
+    if facts.query is not None:
+        return Reason(QUERY, facts.query)
+    if limits.replica_lag and facts.lag:
+        name, behind = max(facts.lag.items(), key=lambda standby: standby[1])
+        if behind > limits.replica_lag:
+            return Reason(LAG, f"{name} is {behind:.0f} s behind, the limit is {limits.replica_lag:g} s")
+    return None
 
 
 @dataclass
@@ -33,17 +75,22 @@ class Gate:
     """What stands between a worker and its next batch.
 
     The collector sets `reason`; workers wait while there is one. `disturbed` holds the backends that another session
-    waits for: each halves its batch and rests once, and takes itself out.
+    waits for: each halves its batch and rests once, and takes itself out. `crew` is how many workers share the gate: a
+    rest of one of them counts as its share.
     """
 
-    reason: str | None = None
+    crew: int = 1
+    reason: Reason | None = None
     disturbed: set[int] = field(default_factory=set)
     stopping: bool = False
     changed: threading.Condition = field(default_factory=threading.Condition)
+    _since: float = field(default_factory=time.monotonic)
+    _rested: dict[str, float] = field(default_factory=dict)
 
-    def set_reason(self, reason: str | None) -> None:
+    def set_reason(self, reason: Reason | None) -> None:
         """Close the gate with a reason, or open it with None."""
         with self.changed:
+            self._count()
             self.reason = reason
             self.changed.notify_all()
 
@@ -53,10 +100,13 @@ class Gate:
             self.stopping = True
             self.changed.notify_all()
 
-    def rest(self, seconds: float) -> None:
-        """Wait so long, or until the stop."""
+    def rest(self, seconds: float, kind: str) -> None:
+        """Make one worker wait so long, or until the stop; its share counts unless all rest for another reason."""
+        begun = time.monotonic()
         with self.changed:
             self.changed.wait_for(lambda: self.stopping, timeout=seconds)
+            if self.reason is None:
+                self._rested[kind] = self._rested.get(kind, 0.0) + (time.monotonic() - begun) / self.crew
 
     def wait(self) -> bool:
         """Wait until no reason holds; False means stop."""
@@ -76,102 +126,35 @@ class Gate:
             self.disturbed.discard(pid)
             return found
 
-
-class Query:
-    """The user's own reason to rest: a SELECT that answers true while the workers should.
-
-    Raises:
-        UsageError: At construction, when the statement fails or answers something else than one boolean.
-    """
-
-    def __init__(self, target: Target, text: str) -> None:
-        self._text = text
-        self._connection: Connection[Any] = database.connect(
-            target, application="throttle query", statement_timeout=QUERY_TIMEOUT_S, read_only=True
-        )
-        try:
-            self._ask()
-        except (psycopg.Error, TypeError) as error:
-            self.close()
-            raise UsageError(
-                f"--throttle-query cannot be asked: {str(error).splitlines()[0]}",
-                hint="give one SELECT that answers one boolean, true while the backfill should rest",
-            ) from error
-
-    def reason(self) -> str | None:
-        """Return why to rest, or None; a query that fails later is a reason too, never a reason to go on blindly."""
-        try:
-            return "the throttle query says so" if self._ask() else None
-        except (psycopg.Error, TypeError) as error:
-            return f"the throttle query fails ({str(error).splitlines()[0]})"
-
-    def close(self) -> None:
-        """Close its connection."""
-        self._connection.close()
-
-    def _ask(self) -> bool:
-        row = self._connection.execute(self._text.encode()).fetchone()
-        if row is None or not isinstance(row[0], bool):
-            raise TypeError("it does not answer a boolean")
-        return row[0]
-
-
-class Collector:
-    """Asks, at intervals, what could be a reason to rest, and adds up the time each one held.
-
-    `watch` is a connection that no worker uses; the query, if there is one, has its own.
-    """
-
-    def __init__(self, gate: Gate, watch: Connection[Any], *, job: int, query: Query | None) -> None:
-        self._gate = gate
-        self._watch = watch
-        self._job = job
-        self._query = query
-        self._due = {"blockers": 0.0, "pause": 0.0, "query": 0.0}
-        self._query_reason: str | None = None
-        self._paused = False
-        self._shown: str | None = None
-        self._since = time.monotonic()
-        self._rested: dict[str, float] = {}
-        self.abandoned = False
-
-    def collect(self, pids: set[int]) -> str | None:
-        """Ask what is due, open or close the gate, and return the reason that holds now."""
-        now = time.monotonic()
-        if now >= self._due["blockers"]:
-            self._due["blockers"] = now + BLOCKERS_EVERY_S
-            self._gate.disturb(self._waited_for(pids))
-        if self._query is not None and now >= self._due["query"]:
-            self._due["query"] = now + QUERY_EVERY_S
-            self._query_reason = self._query.reason()
-        if now >= self._due["pause"]:
-            self._due["pause"] = now + PAUSE_EVERY_S
-            self._look_at_job()
-        reason = "paused" if self._paused else self._query_reason
-        self._account(reason, now)
-        return reason
-
     def rested(self) -> Mapping[str, float]:
-        """Return the seconds rested so far, by reason."""
-        self._account(self._shown, time.monotonic())
-        return dict(self._rested)
+        """Return the seconds rested so far, by kind of reason."""
+        with self.changed:
+            self._count()
+            return dict(self._rested)
 
-    def _account(self, reason: str | None, now: float) -> None:
-        if self._shown is not None:
-            self._rested[self._shown] = self._rested.get(self._shown, 0.0) + now - self._since
+    def _count(self) -> None:
+        now = time.monotonic()
+        if self.reason is not None:
+            self._rested[self.reason.kind] = self._rested.get(self.reason.kind, 0.0) + now - self._since
         self._since = now
-        if reason != self._shown:
-            self._shown = reason
-            self._gate.set_reason(reason)
 
-    def _waited_for(self, pids: set[int]) -> set[int]:
-        if not pids:
-            return set()
-        array = "{" + ",".join(str(pid) for pid in sorted(pids)) + "}"
-        rows = jobs.answer(self._watch, "batch_blockers", pids=array)
-        return {row["ours"] for row in rows}
 
-    def _look_at_job(self) -> None:
-        row = jobs.answer(self._watch, "job_watch", job=self._job, resting=self._shown or "")[0]
-        self._paused = row["paused"]
-        self.abandoned = row["state"] != "running"
+def told(rested: Mapping[str, float]) -> str:
+    """Say the rests in one line: "4 min 10 s resting: 3 min replica lag, 1 min 10 s paused"; empty below a second."""
+    parts = [(seconds, kind) for kind, seconds in rested.items() if round(seconds) >= 1]
+    if not parts:
+        return ""
+    said = ", ".join(f"{duration(seconds)} {kind}" for seconds, kind in sorted(parts, reverse=True))
+    return f"{duration(sum(seconds for seconds, _ in parts))} resting: {said}"
+
+
+def duration(seconds: float) -> str:
+    """Say a duration as people do: "3 min", "4 min 10 s", "2 h 5 min"."""
+    whole = round(seconds)
+    units = ((whole // 3600, "h"), (whole % 3600 // 60, "min"), (whole % 60, "s"))
+    return " ".join(_units(units)) or "0 s"
+
+
+def _units(units: tuple[tuple[int, str], ...]) -> Iterator[str]:
+    shown = units[:2] if units[0][0] else units
+    return (f"{amount} {unit}" for amount, unit in shown if amount)

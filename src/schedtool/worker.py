@@ -1,13 +1,11 @@
 """One worker of the engine: a connection, and batches on it until no range is left to claim.
 
-A batch is one transaction: it locks a range that nobody works on, finds the range's next keys, sends the batch file for
-them, adds up what the file answers, moves the cursor and commits. Killed at any instant, either all of that is there or
-none of it.
+What a batch is stands in transaction.py. Here is what happens between them: the size of the next one, the tries after
+trouble, the search for the one document that fails, and a new connection where the old one is lost.
 """
 
 from __future__ import annotations
 
-import json
 import queue  # noqa: TC003 - a dataclass below is annotated with it
 import random
 import time
@@ -16,15 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from schedtool import database, jobs
-from schedtool.errors import Refused, SchedtoolError, UsageError
+from schedtool import database, throttle
+from schedtool.errors import Busy, Failed, Refused, SchedtoolError
+from schedtool.transaction import TIMED_OUT, UNIQUE, Broken, Fault, explained, may_be_one_document, one_batch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from psycopg import Connection
 
     from schedtool.database import Target
-    from schedtool.project import SqlFile
     from schedtool.throttle import Gate
+    from schedtool.work import Work
 
 TARGET_S: Final = 0.1
 GROWTH: Final = 1.2
@@ -33,11 +34,13 @@ LARGEST_BATCH: Final = 2_000
 # Lock not available, deadlock, serialization failure, query cancelled (a timeout of ours, or somebody's
 # pg_cancel_backend): the transaction is gone and the same one may well pass the next time. Sixty tries are about two
 # minutes of other sessions' locks, since the pauses grow to 2 s; a batch that times out is down to one key before.
-TRIES: Final = {"55P03": 60, "40P01": 60, "40001": 60, "57014": 15}
-# Wrong data, a cardinality or constraint violation, a RAISE: one document may be the cause, so it is looked for.
-OF_ONE_DOCUMENT: Final = ("21", "22", "23", "P0")
-REFUSAL: Final = "ST003"
-"""The SQLSTATE by which a file says that the answer is no."""
+# For a key that is there twice, a writer was quicker, and the next try of the same batch sees his row.
+TRIES: Final = {"55P03": 60, "40P01": 60, "40001": 60, TIMED_OUT: 20, UNIQUE: 10}
+FAULTS_IN_A_ROW: Final = 50
+"""So many documents that fail one after the other are not to blame themselves: a trigger, a constraint or a file is."""
+RECONNECT_S: Final = 30.0
+IDLE_IN_TRANSACTION_S: Final = 10.0
+"""A client that is stopped in the middle of a batch keeps its locks no longer than this."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,12 @@ class Done:
 
     keys: int
     size: int
+    fault: Fault | None
 
 
 @dataclass(frozen=True)
 class Tried:
-    """The server rolled a batch back; it is tried again, smaller."""
+    """The server rolled a batch back, or the connection was lost; it is tried again."""
 
     sqlstate: str
     message: str
@@ -69,8 +73,7 @@ class Worker:
     """What one thread works with; `size` is its next batch, `say` how it reports. Timeouts in seconds."""
 
     target: Target
-    file: SqlFile
-    settings: str | None
+    work: Work
     job: int
     size: float
     gate: Gate
@@ -78,57 +81,114 @@ class Worker:
     lock_timeout: float
     statement_timeout: float
     connection: Connection[Any] | None = None
+    backend: int | None = None
+    faults: int = 0
     pids: set[int] = field(default_factory=set)
+
+    @property
+    def may_be_cancelled(self) -> bool:
+        """Whether its batch can be made smaller: one of a single key has to pass."""
+        return round(self.size) > 1
 
 
 def work(worker: Worker) -> None:
     """Run batches to the end, in a thread of its own; the last word says how it ended."""
     error: BaseException | None = None
     try:
-        with database.connect(
-            worker.target,
-            application="batches",
-            lock_timeout=worker.lock_timeout,
-            statement_timeout=worker.statement_timeout,
-        ) as connection:
-            worker.connection = connection
-            worker.pids.add(connection.info.backend_pid)
-            # A batch takes 100 ms; compiling its plan can take longer than that, for every batch.
-            connection.execute("SELECT set_config('jit', 'off', false)")
-            _batches(worker, connection)
+        _work(worker)
     except psycopg.Error as caught:
-        error = _explained(worker, caught)
+        error = explained(caught, worker.work.file)
     except BaseException as caught:  # noqa: BLE001 - whatever it is, the supervisor raises it in its own thread
         error = caught
     finally:
-        worker.connection = None
+        worker.connection = worker.backend = None
         worker.say.put(Left(error))
 
 
-def _batches(worker: Worker, connection: Connection[Any]) -> None:
-    """Run batches until none is left to claim or the gate says stop."""
-    tries = 0
+def _work(worker: Worker) -> None:
+    """Run batches on one connection after the other, should one be lost."""
+    lost: psycopg.Error | None = None
+    deadline = 0.0
+    while True:
+        committed = False
+        try:
+            with _connected(worker, lost, deadline) as connection:
+                for _ in _batches(worker, connection):
+                    committed = True
+        except psycopg.Error as caught:
+            if worker.connection is None or not worker.connection.closed:
+                raise
+            worker.backend = None
+            if lost is None or committed:
+                deadline = time.monotonic() + RECONNECT_S
+            lost = caught
+            worker.say.put(Tried(caught.sqlstate or "", _said(caught), 1))
+        else:
+            return
+
+
+def _connected(worker: Worker, lost: psycopg.Error | None, deadline: float) -> Connection[Any]:
+    """Connect; after a loss again and again until the deadline, for a server starts anew or a standby takes over."""
+    while True:
+        try:
+            connection = database.connect(
+                worker.target,
+                application="batches",
+                lock_timeout=worker.lock_timeout,
+                statement_timeout=worker.statement_timeout,
+            )
+            break
+        except (psycopg.OperationalError, Busy, Failed) as error:
+            if lost is None:
+                raise
+            if worker.gate.stopping or time.monotonic() >= deadline:
+                raise explained(lost, worker.work.file) from error
+            worker.gate.rest(0.25, throttle.UNREACHABLE)
+    worker.connection = connection
+    worker.backend = connection.info.backend_pid
+    worker.pids.add(worker.backend)
+    for name, value in (
+        # A batch takes 100 ms; compiling its plan can take longer than that, for every batch.
+        ("jit", "off"),
+        # The cursor moves in the batch's own transaction: a crash takes both or neither, and the job's end is durable.
+        ("synchronous_commit", "off"),
+        ("idle_in_transaction_session_timeout", f"{IDLE_IN_TRANSACTION_S:.0f}s"),
+    ):
+        connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+    return connection
+
+
+def _batches(worker: Worker, connection: Connection[Any]) -> Iterator[None]:
+    """Run batches until none is left to claim or the gate says stop; yield after each that is committed."""
+    tries = at_one = 0
     pid = connection.info.backend_pid
     while worker.gate.wait():
         size = max(1, round(worker.size))
         started = time.monotonic()
         try:
-            keys = _one_batch(worker, connection, size=size)
-        except _Broken as broken:
+            batch = one_batch(connection, worker.work, job=worker.job, size=size, tries=at_one + 1)
+        except Broken as broken:
             connection.execute("ROLLBACK")
+            if broken.state == TIMED_OUT and worker.gate.was_disturbed(pid):
+                # Cancelled by ourselves, because somebody had waited long enough.
+                _make_way(worker, size)
+                worker.say.put(Tried(broken.state, "another session waited for it", 0))
+                continue
             tries += 1
+            at_one = at_one + 1 if broken.keys == 1 else 0
             _after_trouble(worker, broken, size=size, tries=tries)
             continue
-        if keys is None:
+        if batch is None:
             return
-        tries = 0
-        worker.say.put(Done(keys, size))
+        tries = at_one = 0
+        _count_faults(worker, batch.fault)
+        worker.say.put(Done(batch.keys, size, batch.fault))
         if worker.gate.was_disturbed(pid):
             # Somebody waited for this batch: let them all through before the next one takes its locks.
-            worker.size = max(SMALLEST_BATCH, size / 2)
-            worker.gate.rest(TARGET_S)
-        elif keys == size:
+            _make_way(worker, size)
+        elif batch.keys == size:
             worker.size = next_size(size, time.monotonic() - started)
+        yield
 
 
 def next_size(size: int, elapsed_s: float) -> float:
@@ -137,108 +197,52 @@ def next_size(size: int, elapsed_s: float) -> float:
     return max(SMALLEST_BATCH, min(LARGEST_BATCH, wanted, max(size * GROWTH, size + 1)), size / 2)
 
 
-class _Broken(Exception):
-    """A batch that the server rolled back, with the keys it was for."""
-
-    def __init__(self, error: psycopg.Error, *, first: str | None, last: str | None, keys: int) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.first = first
-        self.last = last
-        self.keys = keys
+def _make_way(worker: Worker, size: int) -> None:
+    worker.size = _halved(size)
+    worker.gate.rest(TARGET_S, throttle.WAITED_FOR)
 
 
-def _after_trouble(worker: Worker, broken: _Broken, *, size: int, tries: int) -> None:
+def _halved(size: int) -> float:
+    return max(SMALLEST_BATCH, size / 2) if size > SMALLEST_BATCH else max(1, size / 2)
+
+
+def _count_faults(worker: Worker, fault: Fault | None) -> None:
+    """Stop where one document after the other fails: then something is wrong that no decision about documents mends."""
+    worker.faults = 0 if fault is None else worker.faults + 1
+    if fault is not None and worker.faults >= FAULTS_IN_A_ROW:
+        raise Failed(
+            f"{worker.faults} documents in a row failed, the last at key {fault.key}: {fault.message}"
+            f" ({fault.sqlstate})",
+            hint="so many are hardly to blame themselves: look at triggers and constraints; these are rejects now, and"
+            " are read again when the backfill has ended and is run once more",
+            code="faults",
+        )
+
+
+def _after_trouble(worker: Worker, broken: Broken, *, size: int, tries: int) -> None:
     """Halve and rest before the next try, or raise what a human has to look at."""
-    state = broken.error.sqlstate or ""
+    state = broken.state
     if tries < TRIES.get(state, 0):
-        worker.say.put(Tried(state, str(broken.error).splitlines()[0], tries))
-        worker.size = max(SMALLEST_BATCH, size / 2) if size > SMALLEST_BATCH else max(1, size / 2)
-        worker.gate.rest(random.uniform(0.5, 1.5) * min(2.0, 0.05 * 2 ** min(tries, 6)))  # noqa: S311 - jitter
+        worker.say.put(Tried(state, _said(broken.error), tries))
+        worker.size = _halved(size)
+        pause = random.uniform(0.5, 1.5) * min(2.0, 0.05 * 2 ** min(tries, 6))  # noqa: S311 - jitter
+        worker.gate.rest(pause, throttle.LOCKED_OUT)
         return
-    if state.startswith(OF_ONE_DOCUMENT) and broken.keys > 1:
-        worker.say.put(Tried(state, str(broken.error).splitlines()[0], tries))
+    if may_be_one_document(state) and broken.keys > 1:
+        worker.say.put(Tried(state, _said(broken.error), tries))
         worker.size = max(1, min(size, broken.keys) // 2)
         return
-    found = _explained(worker, broken.error)
-    if isinstance(found, Refused):
+    found = explained(broken.error, worker.work.file)
+    if isinstance(found, Refused) or broken.first is None:
         # The answer is no for the whole, not for these keys.
         raise found from broken.error
+    raise _at(found, broken) from broken.error
+
+
+def _at(found: SchedtoolError, broken: Broken) -> SchedtoolError:
     keys = f"key {broken.first}" if broken.first == broken.last else f"keys {broken.first} to {broken.last}"
-    if broken.first is not None:
-        raise type(found)(f"at {keys}: {found.message}", hint=found.hint, code=found.code) from broken.error
-    raise found from broken.error
+    return type(found)(f"at {keys}: {found.message}", hint=found.hint, code=found.code)
 
 
-def _explained(worker: Worker, error: psycopg.Error) -> SchedtoolError:
-    found = database.explain_error(error, file=worker.file.path, text=worker.file.text)
-    if error.sqlstate == REFUSAL:
-        return Refused(error.diag.message_primary or found.message, hint=error.diag.message_hint)
-    return found
-
-
-def _one_batch(worker: Worker, connection: Connection[Any], *, size: int) -> int | None:
-    """Do one batch in one transaction and return its keys; None when no range is left to claim."""
-    first: str | None = None
-    last: str | None = None
-    keys = 0
-    try:
-        connection.execute("BEGIN")
-        claimed = jobs.answer(connection, "batch_claim", job=worker.job)
-        if not claimed:
-            connection.execute("ROLLBACK")
-            return None
-        found = claimed[0]
-        batch = jobs.answer(
-            connection,
-            "batch_keys",
-            over=worker.file.keys,
-            first=found["first_key"] if found["done_key"] is None else found["done_key"],
-            included=str(found["done_key"] is None).lower(),
-            last=found["last_key"],
-            size=size,
-        )[0]
-        keys = batch["n"]
-        if not keys:
-            jobs.answer(connection, "range_finish", job=worker.job, number=found["number"])
-            connection.execute("COMMIT")
-            return 0
-        first, last = batch["first_key"], batch["last_key"]
-        counters = _counters(worker, connection, first=first, last=last)
-        jobs.answer(
-            connection,
-            "batch_move",
-            job=worker.job,
-            number=found["number"],
-            last=last,
-            n=keys,
-            counters=json.dumps(counters),
-        )
-        connection.execute("COMMIT")
-    except psycopg.Error as error:
-        if connection.closed:
-            raise
-        raise _Broken(error, first=first, last=last, keys=keys) from error
-    except SchedtoolError:
-        connection.execute("ROLLBACK")
-        raise
-    return int(keys)
-
-
-def _counters(worker: Worker, connection: Connection[Any], *, first: str, last: str) -> dict[str, int]:
-    """Send the batch file for these keys and return the row of counters that it answers."""
-    parameters = {"first": first, "last": last}
-    if worker.file.settings is not None:
-        parameters["settings"] = worker.settings or "{}"
-    results = database.run(connection, worker.file.text, parameters)
-    rows = results[-1].dicts() if results else []
-    # Exactly int: a numeric (what sum() of a bigint is) or a boolean would be added up into something else.
-    if len(rows) != 1 or any(type(value) is not int for value in rows[0].values()):
-        found = ", ".join(f"{name} {type(value).__name__}" for name, value in rows[0].items()) if rows else ""
-        raise UsageError(
-            f"{worker.file.path}: its last result must be one row of bigint counters"
-            f", and it is {len(rows)} rows{': ' + found if found else ''}",
-            hint="nothing of this batch was kept",
-            code="contract",
-        )
-    return rows[0]
+def _said(error: psycopg.Error) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -11,21 +11,20 @@ import click
 
 from schedtool.cli.options import Invocation
 from schedtool.cli.options import command as made
-from schedtool.cli.output import JsonAnswer, plain, write_table
+from schedtool.cli.output import plain
 from schedtool.errors import Refused, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
     from typing import TextIO
 
-    from schedtool.backfill import Backfilled, Options
+    from schedtool.batches import Options
     from schedtool.cli.output import Progress
-    from schedtool.dry_run import Census, Found
+    from schedtool.dry_run import Found
     from schedtool.project import Migration, Project
     from schedtool.settings import Policy
 
 UNDECIDED = Refused.exit_code
-COUNTERS = ("documents", "empty", "rejected", "inserted", "unchanged")
 
 
 @made(
@@ -44,14 +43,31 @@ COUNTERS = ("documents", "empty", "rejected", "inserted", "unchanged")
     help="TOML file that says how to read what is not clear by itself; stored for later runs.",
 )
 @click.option("--default-timezone", metavar="TZ", help="For documents that name no zone; part of the policy.")
-@click.option("--workers", metavar="N", type=click.IntRange(1, 64), help="Connections at work.  [default: 2]")
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    help="Connections at work.  [default: 2, or 1 on a small server]",
+)
 @click.option(
     "--batch-size",
     metavar="N",
     type=click.IntRange(20, 2000),
     help="Documents of the first batch; later ones follow the 100 ms target.  [default: 200]",
 )
-@click.option("--defer-foreign-key", is_flag=True, help="Not built yet.")
+@click.option(
+    "--defer-foreign-key",
+    is_flag=True,
+    help="Do without the foreign key while batches run, and add and validate it at the end.",
+)
+@click.option(
+    "--replica-lag",
+    metavar="S",
+    type=click.FloatRange(0),
+    default=5.0,
+    show_default=True,
+    help="Rest while a standby is further behind than this, in seconds; 0 looks at none.",
+)
 @click.option("--throttle-query", metavar="SQL", help="A SELECT of one boolean: rest while it answers true.")
 @click.option("--pause", is_flag=True, help="Make the running job rest, from another terminal.")
 @click.option("--resume", is_flag=True, help="Let a paused job go on.")
@@ -66,6 +82,7 @@ def command(
     workers: int | None,
     batch_size: int | None,
     defer_foreign_key: bool,
+    replica_lag: float,
     throttle_query: str | None,
     pause: bool,
     resume: bool,
@@ -79,13 +96,9 @@ def command(
     \b
     Exit code 3: documents wait for a decision (schedtool rejects).
     """  # noqa: D301 - \b is Click's mark for a paragraph that keeps its lines
-    from schedtool import backfill
+    from schedtool import backfill, batches
     from schedtool.settings import Policy
 
-    if defer_foreign_key:
-        raise UsageError(
-            "--defer-foreign-key is not built yet", hint="run without it; the foreign key is checked row by row"
-        )
     if sum((dry_run, pause, resume)) > 1:
         raise UsageError("--dry-run, --pause and --resume exclude each other")
     project = invocation.project()
@@ -95,7 +108,13 @@ def command(
     said = Policy(policy, {"default-timezone": default_timezone} if default_timezone is not None else None)
     if dry_run:
         return _dry_run(invocation, project, chosen, said)
-    options = backfill.Options(workers, batch_size, throttle_query)
+    options = batches.Options(
+        workers=workers,
+        batch_size=batch_size or batches.FIRST_BATCH,
+        strip=defer_foreign_key,
+        throttle_query=throttle_query,
+        replica_lag=replica_lag,
+    )
     return _run(invocation, project, chosen, said, options)
 
 
@@ -122,6 +141,7 @@ def _run(
     options: Options,
 ) -> int:
     from schedtool import backfill, rejects
+    from schedtool.cli.backfill_answer import print_done, write_done
     from schedtool.database import read_only
 
     with invocation.progress(migration.id) as progress:
@@ -141,9 +161,9 @@ def _run(
                 for row in rejects.of_migration(connection, project, migration)
                 if row["accepted_at"] is None
             )
-            _write_done(out, done, waiting)
+            write_done(out, done, waiting)
     else:
-        _print_done(done)
+        print_done(done)
     if done.rejected:
         _advise(invocation, done.rejected)
     return UNDECIDED if done.rejected else 0
@@ -162,6 +182,8 @@ def _shown(invocation: Invocation, progress: Progress) -> Callable[[object], Non
                 progress.update(event.done, total=event.total)
                 if event.resumed:
                     invocation.say(f"job {event.job} goes on: {event.done} of {event.total} were done")
+            case batches.Faulted():
+                invocation.detail(f"key {event.key} is rejected: {event.message} ({event.sqlstate})")
             case batches.Retried():
                 invocation.detail(f"a batch is tried again, smaller: {event.message} ({event.sqlstate})")
             case _:
@@ -170,40 +192,9 @@ def _shown(invocation: Invocation, progress: Progress) -> Callable[[object], Non
     return show
 
 
-def _write_done(out: JsonAnswer, done: Backfilled, waiting: Iterator[Mapping[str, object]]) -> None:
-    counted = done.result.counters
-    total, empty, rejected = (counted.get(name, 0) for name in ("documents", "empty", "rejected"))
-    insert, unchanged = (counted.get(name, 0) for name in ("inserted", "unchanged"))
-    # A job taken up again has counted rows that an earlier run wrote.
-    share = done.result.done / done.result.total if done.result.total else 0.0
-    out.ok = not done.rejected
-    out.put("dry_run", False)
-    out.put(
-        "documents",
-        {"total": total, "convertible": total - empty - rejected, "empty": empty, "rejected": rejected},
-    )
-    out.put("rows", {"insert": insert, "unchanged": unchanged})
-    out.array("rejects", waiting)
-    for name in ("shapes", "ignored", "rescues"):
-        out.array(name, ())
-    out.put("elapsed_s", round(done.result.elapsed_s, 3))
-    out.put("rows_per_s", round((insert + unchanged) * share / max(done.result.elapsed_s, 0.001), 1))
-
-
-def _print_done(done: Backfilled) -> None:
-    result = done.result
-    click.echo(f"{done.migration}: {result.total} documents, job {result.job}")
-    names = [*(name for name in COUNTERS if name in result.counters), *sorted(set(result.counters) - set(COUNTERS))]
-    write_table(("what", "count"), ((name, result.counters[name]) for name in names))
-    rested = "; ".join(f"{seconds:.0f} s {reason}" for reason, seconds in result.rested_s.items())
-    click.echo(
-        f"{result.done} documents in {result.elapsed_s:.1f} s, {result.retries} retries"
-        + (f", resting: {rested}" if rested else "")
-    )
-
-
 def _dry_run(invocation: Invocation, project: Project, migration: Migration, policy: Policy) -> int:
     from schedtool import backfill
+    from schedtool.cli.backfill_answer import print_census, write_census
 
     # On disk, because rejects may be as many as documents, and the totals stand before them in the answer.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
@@ -221,9 +212,9 @@ def _dry_run(invocation: Invocation, project: Project, migration: Migration, pol
         if invocation.json:
             spool.seek(0)
             with invocation.answer() as out:
-                _write_census(out, census, (json.loads(line) for line in spool))
+                write_census(out, census, (json.loads(line) for line in spool))
         else:
-            _print_census(migration.id, census)
+            print_census(migration.id, census)
     if rejected:
         invocation.say(f"{rejected} documents would be rejected and wait for a decision; nothing was written")
     return UNDECIDED if rejected else 0
@@ -235,62 +226,6 @@ def _spooled(spool: TextIO) -> Callable[[Found], None]:
         spool.write(json.dumps(row, default=plain) + "\n")
 
     return write
-
-
-def _write_census(out: JsonAnswer, census: Census, found: Iterator[object]) -> None:
-    rows = census.rows["insert"] + census.rows["unchanged"]
-    out.ok = not census.documents["rejected"]
-    out.put("dry_run", True)
-    out.put(
-        "documents",
-        {"total": census.total, **{name: census.documents[name] for name in ("convertible", "empty", "rejected")}},
-    )
-    out.put("rows", {name: census.rows[name] for name in ("insert", "unchanged")})
-    out.array("rejects", found)
-    out.array("shapes", ({"shape": name, "documents": n} for name, n in census.shapes.most_common()))
-    out.array("ignored", ({"path": name, "documents": n} for name, n in census.ignored.most_common()))
-    out.array("rescues", ({"setting": name, "documents": n} for name, n in census.rescues.most_common()))
-    out.put("elapsed_s", round(census.elapsed_s, 3))
-    out.put("rows_per_s", round(rows / max(census.elapsed_s, 0.001), 1))
-
-
-def _print_census(migration: str, census: Census) -> None:
-    total = census.total
-    click.echo(f"Dry run of {migration}: {total} documents in {census.elapsed_s:.1f} s. Nothing was written.\n")
-    names = ("convertible", "empty", "rejected")
-    write_table(
-        ("documents", "count", "share"),
-        ((name, census.documents[name], _share(census.documents[name], total)) for name in names),
-    )
-    compared = "" if census.compared else " (not compared: the tables are not there, or may not be read)"
-    click.echo(
-        f"\nRows to insert: {census.rows['insert']}; there already and equal: {census.rows['unchanged']}{compared}"
-    )
-    if census.reasons:
-        click.echo("\nRejects by reason, with examples:")
-        write_table(
-            ("reason", "documents", "key", "path", "value"),
-            (
-                (reason if index == 0 else "", count if index == 0 else "", found.key, found.path, found.value)
-                for reason, count in census.reasons.most_common()
-                for index, found in enumerate(census.examples[reason])
-            ),
-        )
-    for title, counter in (
-        ("Shapes", census.shapes),
-        ("Ignored: keys that are not read", census.ignored),
-        ("Settings that would convert more documents", census.rescues),
-        ("Defaults used", census.defaults),
-    ):
-        if counter:
-            click.echo(f"\n{title}:")
-            write_table(
-                ("what", "documents", "share"), ((name, n, _share(n, total)) for name, n in counter.most_common())
-            )
-
-
-def _share(count: int, total: int) -> str:
-    return f"{100 * count / total:.1f} %" if total else ""
 
 
 def _advise(invocation: Invocation, rejected: int) -> None:

@@ -9,8 +9,10 @@ import click
 from schedtool.cli.options import Invocation
 from schedtool.cli.options import command as made
 from schedtool.cli.output import plain, printable, write_table
+from schedtool.throttle import duration
 
 if TYPE_CHECKING:
+    from schedtool.jobs import Job
     from schedtool.state import MigrationState, Policy, Status
 
 WRONG = 3
@@ -48,7 +50,7 @@ def command(invocation: Invocation, *, check: bool, history: bool) -> int:
         with invocation.answer() as out:
             out.ok = good
             out.array("migrations", (_json(migration) for migration in found.migrations))
-            out.array("jobs", (vars(job) for job in found.jobs))
+            out.array("jobs", ({**vars(job), "left_s": job.left_s} for job in found.jobs))
             if found.policies:
                 out.array("policies", (vars(policy) for policy in found.policies))
             if history:
@@ -85,6 +87,20 @@ def _write_policy(policy: Policy) -> None:
         click.echo("  nothing is set: documents are read as they are")
 
 
+def _job(job: Job) -> str:
+    """Say where an unfinished job stands, how fast it is, who is at it, and what is to be done if nobody is."""
+    share = f" ({100 * job.done // job.total} %)" if job.total else ""
+    said = f"job {job.id} of {job.migration}: {job.done} of {job.total}{share}"
+    if job.left_s is not None:
+        said += f", {job.rate:.0f}/s, {duration(job.left_s)} left"
+    said += f", run by {job.runner}" if job.is_at_work else f", last run by {job.runner}; run it again, and it goes on"
+    if job.resting or job.paused:
+        said += f"; resting: {job.resting}" if job.resting else "; paused"
+    if job.is_stripped:
+        said += "; what its .before file took away is not back yet: the next run that ends brings it back"
+    return said
+
+
 def _write(invocation: Invocation, found: Status, *, history: bool) -> None:
     rows = [
         (
@@ -98,9 +114,7 @@ def _write(invocation: Invocation, found: Status, *, history: bool) -> None:
     write_table(("migration", "state", "applied at", "took"), rows)
     for job in found.jobs:
         if job.state == "running":
-            resting = f"; resting: {job.resting}" if job.resting else ""
-            paused = "; paused" if job.paused else ""
-            click.echo(f"job {job.id} of {job.migration}: {job.done} of {job.total}, {job.runner}{paused}{resting}")
+            click.echo(_job(job))
     for policy in found.policies:
         _write_policy(policy)
     if history:

@@ -36,6 +36,8 @@ def telling(invocation: Invocation) -> Iterator[Callable[[object], None]]:
                     bars[event.migration].update(event.done, total=event.total, note=note)
             elif batches is not None and isinstance(event, batches.Retried):
                 invocation.detail(f"{event.migration}: a batch is tried again: {event.message}")
+            elif batches is not None and isinstance(event, batches.Faulted):
+                invocation.detail(str(event))
             else:
                 stack.pop_all().close()
                 bars.clear()

@@ -2,6 +2,7 @@
 UPDATE schedtool_job
 SET state = 'done',
     resting = NULL,
+    left_at = clock_timestamp(),
     counters = coalesce(
         (
             SELECT jsonb_object_agg(sums.name, sums.value)
@@ -21,4 +22,6 @@ WHERE id = :'job'
     AND NOT EXISTS (
         SELECT FROM schedtool_range WHERE schedtool_range.job_id = schedtool_job.id AND finished_at IS NULL
     )
-RETURNING counters::text;
+RETURNING
+    counters::text,
+    (SELECT coalesce(sum(done), 0)::bigint FROM schedtool_range WHERE schedtool_range.job_id = schedtool_job.id) AS done;

@@ -6,6 +6,9 @@ SET state = 'abandoned',
 WHERE migration = :'migration'
     AND state = 'running';
 
-INSERT INTO schedtool_job (migration, direction, keys, checksum, settings, rollbacks, runner)
-VALUES (:'migration', :'direction', :'keys', :'checksum', nullif(:'settings', '')::jsonb, :'rollbacks', :'runner')
-RETURNING id;
+-- What an earlier job has taken away and not brought back is this one's to bring back.
+INSERT INTO schedtool_job (migration, direction, keys, checksum, settings, rollbacks, runner, is_stripped)
+SELECT
+    :'migration', :'direction', :'keys', :'checksum', nullif(:'settings', '')::jsonb, :'rollbacks'::bigint, :'runner',
+    EXISTS (SELECT FROM schedtool_job AS earlier WHERE earlier.migration = :'migration' AND earlier.is_stripped)
+RETURNING id, is_stripped;

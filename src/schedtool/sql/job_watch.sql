@@ -1,6 +1,4 @@
--- Shows the world why the workers rest (or that they do not), and reads whether somebody paused the job.
-UPDATE schedtool_job
-SET resting = nullif(:'resting', ''),
-    updated_at = clock_timestamp()
-WHERE id = :'job'
-RETURNING paused, state;
+-- Whether somebody has paused the job, or given it up.
+SELECT paused, state
+FROM schedtool_job
+WHERE id = :'job';

@@ -6,7 +6,10 @@ SELECT
     job.state,
     job.paused,
     job.runner,
-    job.resting,
+    CASE WHEN job.state = 'running' THEN job.resting END AS resting,
+    job.is_stripped,
+    job.state = 'running' AND job.left_at IS NULL AND job.updated_at > clock_timestamp() - interval '15 seconds' AS is_at_work,
+    job.rate,
     job.total,
     (SELECT coalesce(sum(done), 0)::bigint FROM schedtool_range WHERE job_id = job.id) AS done,
     (

@@ -14,8 +14,11 @@ CREATE TABLE IF NOT EXISTS schedtool_job (
     counters jsonb NOT NULL DEFAULT '{}',
     runner text NOT NULL,
     resting text,
+    rate double precision NOT NULL DEFAULT 0,
+    is_stripped boolean NOT NULL DEFAULT false,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    left_at timestamptz,
     finished_at timestamptz,
     CONSTRAINT schedtool_job_id_pkey PRIMARY KEY (id),
     CONSTRAINT schedtool_job_direction_check CHECK (direction IN ('forward', 'back')),
@@ -59,6 +62,10 @@ COMMENT ON COLUMN schedtool_job.total IS 'Keys there were when the ranges were p
 COMMENT ON COLUMN schedtool_job.counters IS 'Sums of the ranges'' counters, filled when the job is done';
 COMMENT ON COLUMN schedtool_job.runner IS 'Who runs it, or ran it last';
 COMMENT ON COLUMN schedtool_job.resting IS 'Why its workers rest just now';
+COMMENT ON COLUMN schedtool_job.rate IS 'Keys per second of the run that is at it, rests left out';
+COMMENT ON COLUMN schedtool_job.is_stripped IS 'Its .before file has run and its .after file has not: something is taken away that must come back';
+COMMENT ON COLUMN schedtool_job.updated_at IS 'Every two seconds while somebody is at work on it';
+COMMENT ON COLUMN schedtool_job.left_at IS 'When the last run ended, where it could still say so';
 COMMENT ON TABLE schedtool_range IS 'Keys between two bounds, both included; a worker holds the row''s lock for one batch';
 COMMENT ON COLUMN schedtool_range.done_key IS 'Everything up to this key, included, is done and counted';
 COMMENT ON COLUMN schedtool_range.counters IS 'What the batch file answered, added up by name in the batch''s own transaction';

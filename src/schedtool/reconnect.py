@@ -1,0 +1,86 @@
+"""Lets a backfill outlive its connection: a restart, a standby that takes over, a session ended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+
+from schedtool.database import explain_error
+from schedtool.errors import SchedtoolError
+from schedtool.events import Note, Progress, Retried, Started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from schedtool.batches import Result
+
+RECONNECT_S: Final = 60.0
+"""How long a lost server is asked again, counted from the last progress."""
+_PAUSE_S: Final = 0.5
+# Lost, not up yet, or what was the primary is a standby now and the other one has not taken over yet.
+_LOST: Final = frozenset({"connection_lost", "cannot_connect", "standby", "read_only"})
+
+
+def keep_going(
+    once: Callable[[Callable[[object], None], float], Result], *, notify: Callable[[object], None], wait: float
+) -> Result:
+    """Run `once(notify, wait)`, and again where its connection was lost after the batches had begun; add up the runs.
+
+    Raises:
+        SchedtoolError: What `once` raised, if it is something else or the server does not come back in time.
+    """
+    runs = _Runs(notify)
+    while True:
+        try:
+            try:
+                return runs.whole(once(runs.note, wait))
+            except psycopg.OperationalError as error:
+                raise explain_error(error) from error
+        except SchedtoolError as error:
+            wait = runs.time_left()
+            if error.code not in _LOST or wait <= 0:
+                raise
+            notify(Note(f"{error.message}; trying for {wait:.0f} s to go on"))
+            time.sleep(min(_PAUSE_S, wait))
+
+
+class _Runs:
+    """What runs that were cut off had done, and since when there is no progress."""
+
+    def __init__(self, notify: Callable[[object], None]) -> None:
+        self._notify = notify
+        self._first: Started | None = None
+        self._last: Started | None = None
+        self._done = -1
+        self._started_at = self._moved_at = time.monotonic()
+        self._retries = 0
+
+    def note(self, event: object) -> None:
+        if isinstance(event, Started):
+            if self._first is None:
+                self._first, self._moved_at = event, time.monotonic()
+            self._last = event
+        elif isinstance(event, Retried):
+            self._retries += 1
+        elif isinstance(event, Progress) and event.done > self._done:
+            self._done, self._moved_at = event.done, time.monotonic()
+        self._notify(event)
+
+    def time_left(self) -> float:
+        """Seconds that are left for coming back; none before the batches have begun."""
+        return self._moved_at + RECONNECT_S - time.monotonic() if self._first else 0.0
+
+    def whole(self, result: Result) -> Result:
+        """Give the last run's result as that of all runs of its job."""
+        if self._first is None or self._last is None or self._first.job != result.job or self._first is self._last:
+            return result
+        return replace(
+            result,
+            done=self._last.done + result.done - self._first.done,
+            retries=self._retries,
+            elapsed_s=time.monotonic() - self._started_at,
+            resumed=self._first.resumed,
+        )
