@@ -43,9 +43,10 @@ class Team:
             self.migration(name, forward, back)
 
     def migration(self, name: str, forward: str, back: str | None = None) -> Path:
-        """Write a migration, `contract/…` included, and its rollback."""
-        if back is not None:
-            self.files.write(f"migrations/{name}.rollback.sql", back + "\n")
+        """Write a migration, `contract/…` included, and its rollback; one that does nothing where there is none yet."""
+        rollback = self.files.root / f"migrations/{name}.rollback.sql"
+        if back is not None or not rollback.exists():
+            self.files.write(f"migrations/{name}.rollback.sql", (back or "SELECT 1;") + "\n")
         return self.files.write(f"migrations/{name}.sql", forward + "\n")
 
     def run(self, command: str, *arguments: str, url: str | None = None) -> Outcome:

@@ -157,6 +157,8 @@ def test_a_folder_without_migrations_is_refused(tmp_path: Path) -> None:
         (SECOND, "-- depends: 0002.fill-copied\nSELECT 1;", "in a circle: 0002.fill-copied → 0002.fill-copied"),
         ("migrations/0002.fill-copied.rollback.sql", "-- depends: x\nSELECT 1;", "rollback.sql:1: unknown directive"),
         ("migrations/0002.fill-copied.rollback.sql", "COMMIT;", "rollback.sql:1: COMMIT has no place"),
+        ("migrations/0002.fill-copied.sql", "-- rollback: no\nSELECT 1;", "sql:1: '-- rollback:' is none"),
+        ("migrations/0002.fill-copied.sql", "-- rollback: none\nSELECT 1;", "0002.fill-copied.rollback.sql is there"),
         ("migrations/0003.x.rollback.sql", "SELECT 1;", "0003.x.rollback.sql:1: there is no 0003.x.sql"),
         ("migrations/0003.x.py", "steps = []", "0003.x.py:1: migrations in Python"),
         ("migrations/post-apply.sql", "SELECT 1;", "post-apply.sql:1: migrations in Python and post-apply hooks"),

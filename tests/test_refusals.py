@@ -244,15 +244,18 @@ def test_an_id_that_several_migrations_begin_with(empty_database: Database, run_
 
 def test_a_rollback_without_a_script(empty_database: Database, tmp_path: Path, run_cli: RunCli) -> None:
     shutil.copytree(shipped() / "migrations", tmp_path / "migrations")
-    (tmp_path / "migrations" / "0001.create-provider-tables.rollback.sql").unlink()
     empty_database.make_parents()
     where = ("--database", empty_database.url, "--project", tmp_path)
     assert run_cli(*where, "apply", "--to", "0001").exit_code == 0
+    for number in ("0001.create-provider-tables", "0002.sync-availability"):
+        (tmp_path / "migrations" / f"{number}.rollback.sql").unlink()
 
     with unchanged(empty_database):
         outcome = run_cli(*where, "rollback", "--yes")
+        ahead = run_cli(*where, "apply")
 
     check(outcome, 2, "0001.create-provider-tables has no rollback script; nothing was changed")
+    check(ahead, 2, "migrations/0002.sync-availability.sql:1: it has no rollback script", "say so in the first lines")
 
 
 def test_a_file_that_breaks_a_rule_is_refused_before_anything_runs(
@@ -260,7 +263,7 @@ def test_a_file_that_breaks_a_rule_is_refused_before_anything_runs(
 ) -> None:
     folder = tmp_path / "migrations"
     folder.mkdir()
-    (folder / "0001.good.sql").write_text("CREATE TABLE made (id int);\n")
+    (folder / "0001.good.sql").write_text("-- rollback: none\nCREATE TABLE made (id int);\n")
     (folder / "0002.bad.sql").write_text("SELECT 1;\nCOMMIT;\n")
 
     with unchanged(empty_database):

@@ -59,6 +59,20 @@ def test_a_rollback_without_a_script_is_refused_before_anything_happens(team: Te
     assert team.states() == {"0001": "applied", "0002": "applied", "0003": "applied"}
 
 
+def test_a_migration_that_says_it_has_no_way_back_runs_without_a_script_and_is_not_taken_back(team: Team) -> None:
+    (team.files.root / "migrations" / "0003.index-thing.rollback.sql").unlink()
+    refused = team.run("plan")
+    assert refused.exit_code == 2
+    assert "migrations/0003.index-thing.sql:1: it has no rollback script" in refused.stderr
+    (team.files.root / "migrations" / "0003.index-thing.sql").write_text("-- rollback: none\nSELECT 1;\n")
+
+    assert team.run("apply").exit_code == 0
+    outcome = team.run("rollback", "--yes")
+
+    assert outcome.exit_code == 2
+    assert "hint: it says so itself: -- rollback: none" in outcome.stderr
+
+
 def test_without_a_terminal_rollback_wants_yes(team: Team) -> None:
     team.run("apply")
 

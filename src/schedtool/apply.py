@@ -13,7 +13,7 @@ from schedtool import guards
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused
 from schedtool.halves import finished_index, refuse_what_stands
-from schedtool.plan import fingerprint, select
+from schedtool.plan import check_ways_back, fingerprint, select
 from schedtool.state import WAITING, read
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def apply(
                 pending = _pending(connection, project, to=to, contract=contract, plan_hash=plan_hash)
         now = pending
         if pending:
+            check_ways_back(project, pending)
             now, _ = _split(pending)
             with read_only(connection):
                 refuse_what_stands(connection, project, now)

@@ -62,12 +62,13 @@ def plan(target: Target, project: Project, *, to: str | None = None, contract: b
     """Plan what `apply` with the same arguments would do, in a READ ONLY transaction.
 
     Raises:
-        UsageError: `to` is no migration, or one of `contract/` without `contract`.
+        UsageError: `to` is no migration, or one of `contract/` without `contract`; one has no rollback script.
         Refused: `apply` would refuse: a migration is edited, missing or out of order.
     """
     with connect(target, application="plan", wait=wait, read_only=True) as connection, read_only(connection):
         states = state.read(connection, project)
         pending = select(project, states, to=to, contract=contract)
+        check_ways_back(project, pending)
         return Plan(
             hash=fingerprint(connection, project, pending),
             migrations=tuple(_planned(connection, project, migration) for migration in pending),
@@ -116,6 +117,23 @@ def select(
         if migration == last:
             break
     return tuple(chosen)
+
+
+def check_ways_back(project: Project, pending: Sequence[Migration]) -> None:
+    """Refuse what could not be rolled back, unless the file says that there is no way back.
+
+    Raises:
+        UsageError: A migration has no rollback script.
+    """
+    for migration in pending:
+        if migration.rollback is None and not migration.one_way:
+            path = project.relative(migration.path)
+            raise UsageError(
+                f"{path}:1: it has no rollback script; nothing was changed",
+                hint=f"write {path.removesuffix('.sql')}.rollback.sql, or where there is no way back, say so in the"
+                " first lines of the file: -- rollback: none",
+                code="no_rollback",
+            )
 
 
 def fingerprint(connection: Connection[Any], project: Project, pending: Sequence[Migration]) -> str:

@@ -23,7 +23,7 @@ __all__ = ["Keys", "Migration", "Project", "SqlFile", "load"]
 
 _ROLLBACK = ".rollback.sql"
 _BY_MIGRATION = ("batches", "dry_run", "verify", "rejects", "settings")
-_DIRECTIVES = frozenset({"transactional", "depends", "guard"})
+_DIRECTIVES = frozenset({"transactional", "depends", "guard", "rollback"})
 _OTHERS = ("queries", "rehearse")
 
 
@@ -38,6 +38,7 @@ class Migration:
         checksum: SHA-256 of that text, in hex: an editor that changes line ends changes no migration.
         contract: It destroys, and runs only when asked to.
         transactional: False for one statement that cannot run in a transaction.
+        one_way: It says that there is no way back, so it may run without a rollback.
         guarded: Its first statement only looks, and only at what is there before any migration: see guards.py.
         depends: Ids that come before it.
         rollback: The text of its rollback, or None.
@@ -50,6 +51,7 @@ class Migration:
     checksum: str
     contract: bool
     transactional: bool
+    one_way: bool
     guarded: bool
     depends: tuple[str, ...]
     rollback_path: Path | None
@@ -227,6 +229,12 @@ def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> M
     if check:
         _check_migration(text, file, transactional=transactional)
     rollback_path = path.with_name(path.stem + _ROLLBACK)
+    if "rollback" in header:
+        said = header["rollback"]
+        if said.value.lower() != "none" or rollback_path.is_file():
+            wrong = f"and {rollback_path.name} is there" if rollback_path.is_file() else f"not '{said.value}'"
+            message = f"{file}:{said.line}: '-- rollback:' is none, for a migration without a way back, {wrong}"
+            raise UsageError(message, code="bad_file")
     rollback = None
     if rollback_path.is_file():
         rollback_file = _shown(rollback_path, root)
@@ -243,6 +251,7 @@ def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> M
         checksum=hashlib.sha256(text.encode()).hexdigest(),
         contract=contract,
         transactional=transactional,
+        one_way="rollback" in header,
         guarded="guard" in header,
         depends=tuple(header["depends"].value.split()) if "depends" in header else (),
         rollback_path=rollback_path if rollback is not None else None,

@@ -157,7 +157,9 @@ def select(project: Project, states: Sequence[MigrationState], *, to: str | None
         if migration.rollback is None:
             raise UsageError(
                 f"{migration.id} has no rollback script; nothing was changed",
-                hint=f"write {project.relative(migration.path.with_suffix('.rollback.sql'))}",
+                hint="it says so itself: -- rollback: none"
+                if migration.one_way
+                else f"write {project.relative(migration.path.with_suffix('.rollback.sql'))}",
                 code="no_rollback",
             )
     return tuple(reversed(chosen))
