@@ -102,6 +102,25 @@ def test_sql_prints_what_would_be_sent(team: Team) -> None:
     assert "CONCURRENTLY" not in outcome.stdout
 
 
+def test_tables_that_a_file_names_are_told(team: Team) -> None:
+    lines = team.run("plan").stdout.splitlines()
+
+    assert [line.split()[:3] for line in lines[1:4]] == [
+        ["0001.make-thing", "no", "thing"],
+        ["0002.fill-thing", "no", "thing"],
+        ["0003.index-thing", "no", "thing"],
+    ]
+
+
+def test_sql_prints_the_batches_before_the_file_they_work_for(team: Team) -> None:
+    batch = "-- keys: thing (id)\nSELECT 0::bigint AS documents;\n"
+    team.files.write("sql/batches/0002.fill-thing.sql", batch)
+
+    outcome = team.run("plan", "--sql", "--to", "0002")
+
+    assert outcome.stdout.index(batch) < outcome.stdout.index("INSERT INTO thing")
+
+
 def test_the_hash_is_the_same_for_the_same_and_another_for_anything_else(team: Team) -> None:
     first = team.json("plan")["hash"]
     assert team.json("plan")["hash"] == first

@@ -43,6 +43,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 )
 _HAZARDS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _PATTERNS)
 _CREATED = re.compile(rf"\bCREATE\s+(?:TEMP\s+|TEMPORARY\s+|UNLOGGED\s+)?TABLE\s+{_NAME}", re.IGNORECASE)
+_WRITTEN = re.compile(rf"\bINSERT\s+INTO\s+{_NAME}", re.IGNORECASE)
+_INDEXED = re.compile(rf"\bCREATE\s+(?:UNIQUE\s+)?INDEX\b[^;(]*?\bON\s+{_NAME}", re.IGNORECASE)
 # Words for people: comments, and the messages and hints of guards.
 _PROSE = re.compile(r"--[^\n]*|/\*.*?\*/|\bRAISE\b[^;]*;|\bCOMMENT\s+ON\b[^;]*;?", re.IGNORECASE | re.DOTALL)
 
@@ -80,6 +82,17 @@ def hazards(migration: Migration) -> tuple[str, ...]:
                 table = match.groupdict().get("table")
                 if table is None or _plain(table) not in created:
                     found.add(name)
+    return tuple(sorted(found))
+
+
+def tables(migration: Migration) -> tuple[str, ...]:
+    """Name the tables that a migration's statements and its declared locks name, in alphabetical order."""
+    found = {_plain(lock.table) for lock in locks(migration)}
+    for statement in psqlscript.statements(migration.text):
+        text = _effective(statement)
+        for pattern in (_CREATED, _WRITTEN, _INDEXED, *(pattern for _, pattern in _HAZARDS)):
+            names = (match.groupdict().get("table") for match in pattern.finditer(text))
+            found |= {_plain(name) for name in names if name is not None}
     return tuple(sorted(found))
 
 

@@ -37,7 +37,9 @@ class Planned:
         documents: Keys those batches run over; an estimate for a large table, None where there is no table yet.
         hazards: By name, see `hazards.py`.
         locks: On tables that were there before, as its header declares them.
+        tables: That its statements name.
         text: The file as it would be sent.
+        batch: The file of its batches as it would be sent for each range of keys, or None.
     """
 
     id: str
@@ -46,7 +48,9 @@ class Planned:
     documents: int | None
     hazards: tuple[str, ...]
     locks: tuple[Lock, ...]
+    tables: tuple[str, ...]
     text: str
+    batch: str | None
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,9 @@ def _planned(connection: Connection[Any], project: Project, migration: Migration
         documents=_count(connection, batches.keys) if batches and batches.keys else None,
         hazards=hazards.hazards(migration),
         locks=hazards.locks(migration),
+        tables=hazards.tables(migration),
         text=migration.text,
+        batch=batches.text if batches else None,
     )
 
 

@@ -43,6 +43,11 @@ def command(invocation: Invocation, *, to: str | None, contract: bool, show_sql:
         click.echo("nothing to do: everything is applied")
     elif show_sql:
         for migration in found.migrations:
+            if migration.batch is not None:
+                click.echo(
+                    f"-- {migration.id}: its batches, once for each range of keys, with values for :'parameters'"
+                )
+                click.echo(migration.batch.rstrip("\n") + "\n")
             click.echo(f"-- {migration.id}" + (" (after its batches)" if migration.batches else ""))
             click.echo(migration.text.rstrip("\n") + "\n")
     else:
@@ -60,7 +65,7 @@ def _json(found: Plan, *, show_sql: bool) -> list[dict[str, object]]:
             "documents": migration.documents,
             "hazards": migration.hazards,
             "locks": [vars(lock) for lock in migration.locks],
-            **({"sql": migration.text} if show_sql else {}),
+            **({"sql": migration.text, "batch": migration.batch} if show_sql else {}),
         }
         for migration in found.migrations
     ]
@@ -74,10 +79,11 @@ def _write(found: Plan, *, show_locks: bool) -> None:
             (
                 migration.id + (" (contract)" if migration.contract else ""),
                 f"yes{documents}" if migration.batches else "no",
+                ", ".join(migration.tables),
                 ", ".join(migration.hazards) or "none",
             )
         )
-    write_table(("migration", "batches", "hazards"), rows)
+    write_table(("migration", "batches", "tables", "hazards"), rows)
     if show_locks:
         click.echo()
         write_table(
