@@ -106,12 +106,14 @@ def test_the_text_of_a_dry_run_shows_outcomes_reasons_with_examples_and_rescues(
     outcome = tool("backfill", "--dry-run")
     assert outcome.exit_code == 3
     lines = outcome.stdout.splitlines()
-    assert lines[0].startswith("Dry run of 0002.fill-copied: 1000 documents in ")
-    assert "convertible  900    90.0 %" in lines
-    assert "digit   100        1    $.name  x1" in lines
-    assert "                   21   $.name  x1" in lines
-    assert "digits = true  100        10.0 %" in lines
-    assert "Rows to insert: 900; there already and equal: 0" in outcome.stdout
+    assert lines[0] == "Dry run of 0002.fill-copied; nothing was written"
+    assert "Documents: 1,000 in " in outcome.stdout
+    assert f"  convertible  900   90.0 %  {'█' * 27}" in lines
+    assert f"  digit  100  100.0 %  {'█' * 30}" in lines
+    assert "     1  $.name  x1" in lines
+    assert "    21  $.name  x1" in lines
+    assert f"  digits = true  +100  100.0 %  {'█' * 30}" in lines
+    assert "  to insert  900" in lines
 
 
 def test_a_policy_given_is_stored_and_holds_for_the_runs_after_it(tool: Tool, small: Small, items: Database) -> None:
@@ -249,7 +251,7 @@ def test_names_without_number_do_not_grow_the_memory_of_a_dry_run(
     loaded = small.load()
     with connect(Target(items.conninfo), application="test", read_only=True) as connection:
         found = dry_run.census(
-            connection, loaded, loaded.find("0002"), settings="{}", on_reject=print, notify=lambda _: None, size=300
+            connection, loaded, loaded.find("0002"), settings={}, on_reject=print, notify=lambda _: None, size=300
         )
     assert len(found.ignored) == 6
     assert found.ignored[dry_run.OTHERS] == 995
@@ -338,7 +340,7 @@ def test_a_lock_on_the_documents_costs_the_dry_run_only_tries(items: Database, s
             threading.Timer(0.2, holder.rollback).start()
 
         found = dry_run.census(
-            connection, loaded, loaded.find("0002"), settings="{}", on_reject=lambda _: None, notify=hold, size=100
+            connection, loaded, loaded.find("0002"), settings={}, on_reject=lambda _: None, notify=hold, size=100
         )
     assert held
     assert found.total == 1_000

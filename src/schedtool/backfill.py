@@ -15,7 +15,7 @@ from schedtool.errors import Failed, UsageError
 from schedtool.reconnect import keep_going
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from psycopg import Connection
 
@@ -133,11 +133,18 @@ def census(
     if number is None and policy.given:
         raise UsageError(f"{migration.id} reads no settings, so it takes no policy", code="no_settings")
     with closing(connect(target, application="dry run", wait=wait, read_only=True)) as connection:
-        wanted = {}
+        wanted: Mapping[str, Any] = {}
         if number is not None:
-            wanted = dict(settings.foresee(connection, project, number, policy=policy))
-        text = settings.as_text(wanted)
-        return dry_run.census(connection, project, migration, settings=text, on_reject=on_reject, notify=notify)
+            wanted = settings.foresee(connection, project, number, policy=policy)
+        return dry_run.census(
+            connection,
+            project,
+            migration,
+            settings=wanted,
+            candidates=settings.candidates(project, number, wanted) if number is not None else None,
+            on_reject=on_reject,
+            notify=notify,
+        )
 
 
 def pause(target: Target, migration: Migration, *, paused: bool, wait: float = 0) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ import psycopg
 from schedtool import ranges
 from schedtool.errors import Failed, UsageError
 from schedtool.jobs import keys_of
+from schedtool.settings import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from schedtool.project import Migration, Project, SqlFile
+    from schedtool.rescues import Candidates
 
 EXAMPLES: Final = 3
 NAMES: Final = 10_000
@@ -67,6 +69,7 @@ class Census:
         examples: The first few rejects of each reason.
         rescues: Documents that a setting would convert.
         defaults: Documents that were read with a default.
+        settings: What the documents were read by.
         compared: Whether rows that exist already were looked at; False where their table is not there or not readable.
     """
 
@@ -78,6 +81,7 @@ class Census:
     examples: dict[str, list[Found]] = field(default_factory=dict)
     rescues: Counter[str] = field(default_factory=Counter)
     defaults: Counter[str] = field(default_factory=Counter)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     compared: bool = True
     elapsed_s: float = 0.0
 
@@ -87,8 +91,17 @@ class Census:
         return sum(self.documents[outcome] for outcome in DOCUMENTS)
 
 
-def files_of(project: Project, migration: Migration) -> tuple[SqlFile, SqlFile | None]:
-    """Return a migration's census and what it compares with rows that exist.
+@dataclass(frozen=True)
+class Files:
+    """The files of a dry run: the census, what it compares with rows that exist, and what settings would rescue."""
+
+    census: SqlFile
+    existing: SqlFile | None
+    rescues: SqlFile | None
+
+
+def files_of(project: Project, migration: Migration) -> Files:
+    """Return the files of a migration's dry run.
 
     Raises:
         UsageError: It has no census.
@@ -96,7 +109,7 @@ def files_of(project: Project, migration: Migration) -> tuple[SqlFile, SqlFile |
     files = {file.part: file for file in project.sql_files("dry_run", migration)}
     if None not in files:
         raise UsageError(f"{migration.id} has no file in sql/dry_run, so there is no dry run of it", code="no_dry_run")
-    return files[None], files.get("existing")
+    return Files(files[None], files.get("existing"), files.get("rescues"))
 
 
 def census(
@@ -104,32 +117,39 @@ def census(
     project: Project,
     migration: Migration,
     *,
-    settings: str,
+    settings: Mapping[str, Any],
+    candidates: Candidates | None = None,
     on_reject: Callable[[Found], None],
     notify: Callable[[Read], None],
     size: int = ranges.KEYS,
 ) -> Census:
-    """Read every document once and say what would become of it; nothing is written, locked or made.
+    """Read every document and say what would become of it; nothing is written, locked or made.
 
-    `settings` is JSON text. `on_reject` gets every reject, in order of key, range by range.
+    `candidates` are settings to try on what is rejected. `on_reject` gets every reject, in order of key, range by
+    range.
 
     Raises:
         UsageError: A file answers something that breaks its contract.
         Failed: The table of the keys is not there, or may not be read.
     """
-    file, existing = files_of(project, migration)
-    keys = keys_of(file)
-    found = Census()
+    files = files_of(project, migration)
+    keys = keys_of(files.census)
+    found = Census(settings=settings)
     started = time.monotonic()
     try:
         extent = ranges.extent(connection, keys)
         own_type = int if extent.key_type in INTEGERS else None
         for part in ranges.ranges(connection, keys, size=size):
-            values = {"first": part.first, "last": part.last, "settings": settings}
-            _add(found, file, ranges.read(connection, file, values), on_reject, own_type)
-            if existing is not None and found.compared:
+            values = {"first": part.first, "last": part.last, "settings": as_text(settings)}
+            rejects = _add(found, files.census, ranges.read(connection, files.census, values), on_reject, own_type)
+            if files.rescues is not None and candidates is not None:
+                tried = candidates.texts(rejects)
+                if tried is not None:
+                    rescued = ranges.read(connection, files.rescues, {**values, **tried})
+                    _add(found, files.rescues, rescued, on_reject, own_type)
+            if files.existing is not None and found.compared:
                 try:
-                    _add(found, existing, ranges.read(connection, existing, values), on_reject, own_type)
+                    _add(found, files.existing, ranges.read(connection, files.existing, values), on_reject, own_type)
                 except psycopg.Error:
                     # Its tables come with the migrations: before them, and for a role that may not see them, every
                     # row would be a new one.
@@ -152,7 +172,8 @@ def _add(
     rows: list[dict[str, Any]],
     on_reject: Callable[[Found], None],
     own_type: Callable[[Any], object] | None,
-) -> None:
+) -> list[Found]:
+    """Add a file's answer to the census, and return the rejects in it, in order of key."""
     by_name: Mapping[str, Counter[str]] = {
         "documents": census.documents,
         "rows": census.rows,
@@ -161,7 +182,7 @@ def _add(
         "rescue": census.rescues,
         "default": census.defaults,
     }
-    rejects = []
+    rejects: list[Found] = []
     for row in rows:
         try:
             kind, count = row["kind"], row["n"]
@@ -177,10 +198,22 @@ def _add(
         else:
             raise UsageError(f"{file.path}: a row of kind {kind!r} with n {count!r} is not to be had", code="contract")
     # A range's rows come in no order; texts of uuids sort as the uuids do.
-    for reject in sorted(rejects, key=lambda one: one.key):
+    rejects.sort(key=lambda one: one.key)
+    for reject in rejects:
         reason = reject.reason if reject.reason in census.reasons or len(census.reasons) < NAMES else OTHERS
         census.reasons[reason] += 1
         examples = census.examples.setdefault(reason, [])
-        if len(examples) < EXAMPLES:
-            examples.append(reject)
+        _exemplify(examples, reject)
         on_reject(reject)
+    return rejects
+
+
+def _exemplify(examples: list[Found], reject: Found) -> None:
+    """Keep the first few examples, rather of different values than three times the same."""
+    values = [one.value for one in examples]
+    if len(examples) == EXAMPLES and reject.value not in values:
+        twice = next((index for index, value in enumerate(values) if value in values[:index]), None)
+        if twice is not None:
+            del examples[twice]
+    if len(examples) < EXAMPLES:
+        examples.append(reject)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from schedtool.project import Migration, Project, SqlFile
+    from schedtool.rescues import Candidates
 
 REFUSAL = "ST003"
 """The SQLSTATE by which a file says that the answer is no."""
@@ -138,6 +139,14 @@ def foresee(connection: Connection[Any], project: Project, number: str, *, polic
             message = error.diag.message_primary or str(error)
             raise UsageError(message, hint=error.diag.message_hint, code="policy") from error
     return wanted
+
+
+def candidates(project: Project, number: str, settings: Mapping[str, Any]) -> Candidates:
+    """Return the settings that a dry run tries on rejected documents, on top of those that hold."""
+    from schedtool import rescues  # noqa: PLC0415 - only a dry run tries them
+
+    schema = policyfile.schema_of(project.root, number)
+    return rescues.candidates(schema, project.root / "sql" / "settings", settings)
 
 
 def store(connection: Connection[Any], project: Project, number: str, settings: Mapping[str, Any]) -> int:

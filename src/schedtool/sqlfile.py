@@ -22,6 +22,8 @@ _DIRECTIVES = {
 _RANGED = {"batches", "dry_run"}
 # What a file of batches/ may be; any other part is a slip, and the file would be passed over in silence.
 _BATCH_PARTS = {None, "reject", "rollback", "rollback.reject", "before", "after"}
+# Beside first, last and settings.
+_PARAMETERS: dict[tuple[str, str | None], set[str]] = {("dry_run", "rescues"): {"rejects", "candidates"}}
 _CHECKED = {"batches", "dry_run", "verify"}
 # Letters said by what is none, which Python compiles quicker; see psqlscript.
 _IDENTIFIER = r'([^\x00-@\[-^`{-\x7F][\w$]*|"(?:[^"]|"")+")'
@@ -149,7 +151,8 @@ def _read(path: Path, file: str, folder: str, owners: Mapping[str, str] | None) 
         given = {"first", "last"} if keys and not around else set()
         if part is not None and part.endswith("reject"):
             given |= {"sqlstate", "message"}
-        _check_parameters(script, file, given | ({"settings"} if settings else set()))
+        given |= _PARAMETERS.get((folder, part), set()) | ({"settings"} if settings else set())
+        _check_parameters(script, file, given)
     return SqlFile(
         folder=folder,
         name=path.stem,

@@ -194,7 +194,7 @@ def _shown(invocation: Invocation, progress: Progress) -> Callable[[object], Non
 
 def _dry_run(invocation: Invocation, project: Project, migration: Migration, policy: Policy) -> int:
     from schedtool import backfill
-    from schedtool.cli.backfill_answer import print_census, write_census
+    from schedtool.cli import census as telling
 
     # On disk, because rejects may be as many as documents, and the totals stand before them in the answer.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
@@ -212,11 +212,11 @@ def _dry_run(invocation: Invocation, project: Project, migration: Migration, pol
         if invocation.json:
             spool.seek(0)
             with invocation.answer() as out:
-                write_census(out, census, (json.loads(line) for line in spool))
+                telling.write(out, census, (json.loads(line) for line in spool))
         else:
-            print_census(migration.id, census)
+            telling.show(migration.id, census)
     if rejected:
-        invocation.say(f"{rejected} documents would be rejected and wait for a decision; nothing was written")
+        invocation.say(f"{rejected:,} documents would be rejected and wait for a decision; nothing was written")
     return UNDECIDED if rejected else 0
 
 

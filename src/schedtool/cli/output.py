@@ -124,9 +124,9 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, str
     count = 0
     heading: list[Sequence[object]] = [columns]
     while chunk := [[printable(cell) for cell in row] for row in (*heading, *islice(waiting, _ROWS_AT_ONCE))]:
-        widths = [max(_width(row[index]) for row in chunk) for index in range(len(columns))]
+        widths = [max(width(row[index]) for row in chunk) for index in range(len(columns))]
         for row in chunk:
-            cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+            cells = [cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)]
             out.write("  ".join(cells).rstrip() + "\n")
         count += len(chunk) - len(heading)
         heading = []
@@ -235,7 +235,7 @@ def _escaped(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
     """How many columns a terminal gives the text."""
     if text.isascii():
         return len(text)
