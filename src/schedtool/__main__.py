@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, NoReturn
 
 from schedtool.arguments import hide_from_process_list
 
@@ -18,16 +18,20 @@ def main() -> NoReturn:
     hide_from_process_list()
     try:
         from schedtool.cli import cli  # noqa: PLC0415 - see above
-        from schedtool.cli.failure import Terminated  # noqa: PLC0415
+        from schedtool.cli.failure import Terminated, report  # noqa: PLC0415
+        from schedtool.cli.options import Invocation  # noqa: PLC0415
+        from schedtool.cli.streams import prepare  # noqa: PLC0415
+        from schedtool.errors import UsageError  # noqa: PLC0415
 
         def stop(_number: int, _frame: FrameType | None) -> NoReturn:
             raise Terminated
 
         signal.signal(signal.SIGTERM, stop)
-        for stream in (sys.stdout, sys.stderr):
-            # A character that the terminal cannot show is no reason to fail.
-            cast("TextIO", stream).reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
-        code = cli.main(standalone_mode=False)
+        try:
+            prepare()
+            code = cli.main(standalone_mode=False)
+        except UsageError as error:
+            code = report(error, Invocation())
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)

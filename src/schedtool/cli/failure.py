@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from schedtool.arguments import hide_secrets
+from schedtool.cli import streams
 from schedtool.cli.output import JsonAnswer, printable
-from schedtool.errors import SchedtoolError, UsageError
+from schedtool.errors import Failed, SchedtoolError, UsageError
 
 if TYPE_CHECKING:
     from schedtool.cli.options import Invocation
@@ -39,10 +39,16 @@ class Failure:
 
 def report(error: BaseException, invocation: Invocation) -> int:
     """Say what happened, once, without any password; return the exit code."""
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our answer has left; Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    fault = streams.fault(sys.stdout)
+    if isinstance(fault or error, BrokenPipeError):
+        # Whoever read our answer has left, and wants to hear no more of it.
         return BROKEN_PIPE
+    if isinstance(error, OSError) and fault is not None:
+        error = Failed(
+            f"the answer cannot be written to stdout: {fault.strerror}",
+            hint="what was done until then stays done: schedtool status shows it",
+            code="output",
+        )
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and not invocation.json:
         sys.stderr.write(error.format_message() + "\n")
         return error.exit_code
@@ -50,12 +56,11 @@ def report(error: BaseException, invocation: Invocation) -> int:
     if invocation.verbose >= _TRACEBACK_AT:
         lines = "".join(traceback.format_exception(error))
         sys.stderr.write(_without_password(lines, invocation))
-    if invocation.json:
+    if invocation.json and fault is None:
         answer = invocation.answering or JsonAnswer(sys.stdout, invocation.command)
         answer.fail(failure.code, failure.message, failure.hint)
         sys.stdout.flush()
     else:
-        sys.stdout.flush()
         sys.stderr.write(f"schedtool: error: {printable(failure.message)}\n")
         for line in (failure.hint or "").split("\n"):
             sys.stderr.write(f"hint: {printable(line)}\n" if line.strip() else "")
