@@ -185,6 +185,7 @@ def test_a_second_backfill_at_the_same_time_is_told_who_has_the_lock(tool: Tool,
         (("0009",), "no migration '0009'"),
         (("--batch-size", "5000"), "20<=x<=2000"),
         (("--throttle-query", "SELECT 1"), "--throttle-query cannot be asked"),
+        (("--throttle-query", "SELECT"), "--throttle-query cannot be asked"),
         (("--policy", "nowhere.toml"), "nowhere.toml: No such file"),
     ],
 )

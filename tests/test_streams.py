@@ -40,8 +40,8 @@ def test_another_error_is_said_where_the_answer_cannot_be_written(monkeypatch: p
 
     outcome = shell(ANSWERS[4], FULL)
 
-    assert outcome.exit_code == 1
-    assert outcome.stderr.startswith("schedtool: error: ")
+    assert outcome.exit_code == 4
+    assert outcome.stderr.startswith("schedtool: error: cannot connect to PostgreSQL")
     assert "Traceback" not in outcome.stderr
 
 

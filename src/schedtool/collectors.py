@@ -78,7 +78,8 @@ class Query:
 
     def _look(self) -> None:
         row = self._connection.execute(self._text.encode()).fetchone()
-        if row is None or not isinstance(row[0], bool):
+        # SELECT alone answers a row of no columns.
+        if not row or not isinstance(row[0], bool):
             raise TypeError("it does not answer a boolean")
         self.reason = "it says so" if row[0] else None
 

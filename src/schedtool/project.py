@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from schedtool import directives, psqlscript
 from schedtool.errors import UsageError
 from schedtool.ordering import in_order
-from schedtool.sqlfile import Keys, SqlFile, check_script, read_folder, read_text
+from schedtool.sqlfile import Keys, SqlFile, check_script, files_in, read_folder, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,7 +159,11 @@ def number_of(migration_id: str) -> str:
 
 def _read_migrations(root: Path, *, check: bool) -> tuple[Migration, ...]:
     folder = root / "migrations"
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be read: {error.strerror}", code="no_migrations") from error
+    if not there:
         hint = "--project names a folder that holds migrations/ and sql/"
         raise UsageError(f"{root} has no folder migrations/", hint=hint, code="no_migrations")
     paths = _migration_paths(folder, root)
@@ -196,7 +200,7 @@ def _sorted(plain: Sequence[Migration], contract: Sequence[Migration], root: Pat
 
 def _migration_paths(folder: Path, root: Path) -> list[Path]:
     paths = []
-    files = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith((".", "_")))
+    files = [path for path in files_in(folder) if not path.name.startswith("_")]
     names = {path.name for path in files}
     for path in files:
         if path.suffix == ".py" or path.name.startswith("post-apply"):

@@ -89,6 +89,23 @@ def read_text(path: Path, file: str) -> str:
     return text
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder in order of name, hidden ones left out; none where there is no folder.
+
+    Raises:
+        UsageError: It is there, and may not be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        message = f"{folder} cannot be read: {error.strerror}"
+        raise UsageError(
+            message, hint="files and folders of a project are read by whoever runs it", code="bad_project"
+        ) from error
+
+
 def check_script(script: psqlscript.Script, file: str) -> None:
     """Refuse what cannot be sent in one message inside the runner's transaction.
 
@@ -126,7 +143,7 @@ def read_folder(root: Path, folder: str, owners: Mapping[str, str] | None) -> li
     Raises:
         UsageError: A file belongs to no migration, or breaks the contract of its folder.
     """
-    paths = sorted(path for path in (root / "sql" / folder).glob("*.sql") if path.is_file())
+    paths = [path for path in files_in(root / "sql" / folder) if path.suffix == ".sql"]
     files = [_read(path, f"sql/{folder}/{path.name}", folder, owners) for path in paths]
     return sorted(files, key=lambda file: (file.migration or "", file.part or "", file.name))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,10 @@ def report(error: BaseException, invocation: Invocation) -> int:
         sys.stderr.write(_without_password(lines, invocation))
     if invocation.json and fault is None:
         answer = invocation.answering or JsonAnswer(sys.stdout, invocation.command)
-        answer.fail(failure.code, failure.message, failure.hint)
-        sys.stdout.flush()
-    else:
+        with suppress(OSError):
+            answer.fail(failure.code, failure.message, failure.hint)
+        fault = streams.fault(sys.stdout)
+    if fault is not None or not invocation.json:
         sys.stderr.write(f"schedtool: error: {printable(failure.message)}\n")
         for line in (failure.hint or "").split("\n"):
             sys.stderr.write(f"hint: {printable(line)}\n" if line.strip() else "")
