@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journey import Journey, execute, rows
+from schedtool.project import shipped
+from tests.journey import Journey, execute, insert_documents, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import RunCli
+    from tests.conftest import Psql, RunCli
     from tests.servers import Database
 
 
@@ -90,3 +91,67 @@ def test_an_alias_is_a_name_that_the_server_does_not_know_for_a_zone_that_it_kno
         assert outcome.exit_code == 2, outcome
         assert message in outcome.stderr
     assert tool.json("status")["policies"][0]["version"] == 1
+
+
+CONVERTED = ['{"monday": "9:00-17:00"}', '{"tuesday": "9:00-17:00", "timezone": "UTC"}', "null", '{"1": "9:00-17:00"}']
+OTHER_ZONE = ("--default-timezone", "Europe/Paris")
+
+
+def test_a_policy_under_which_a_converted_document_would_read_otherwise_is_refused(
+    tool: Journey, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by the dry run, which reads the rows where it may, and range by range."""
+    monkeypatch.setattr("schedtool.ranges.KEYS", 3)
+    insert_documents(database, CONVERTED * 5)
+    tool.run("backfill")
+    for arguments in (("backfill", *OTHER_ZONE), ("backfill", "--dry-run", *OTHER_ZONE)):
+        outcome = tool.run(*arguments)
+        assert outcome.exit_code == 3, outcome
+        assert "5 converted documents would read otherwise under this policy: providers 1, 5, 9, …" in outcome.stderr
+    assert tool.json("status")["policies"][0]["settings"] == {}
+    execute(database, "DELETE FROM providers WHERE availability ? 'monday'")
+    assert tool.run("backfill", *OTHER_ZONE).exit_code == 3
+    assert tool.json("status")["policies"][0]["settings"] == {"default_timezone": "Europe/Paris"}
+
+
+def test_without_rows_any_policy_may_follow(tool: Journey, database: Database) -> None:
+    insert_documents(database, CONVERTED)
+    execute(database, "DELETE FROM provider_availability")
+    execute(database, "UPDATE providers SET availability = NULL")
+    tool.do("backfill", *OTHER_ZONE)
+    tool.do("backfill", "--default-timezone", "Asia/Tokyo")
+    assert tool.json("status")["policies"][0]["version"] == 3
+
+
+def test_by_hand_the_file_that_stores_refuses_it_too_and_unguarded_it_breaks_parity(
+    tool: Journey, database: Database, psql: Psql
+) -> None:
+    insert_documents(database, CONVERTED)
+    file = shipped() / "sql" / "settings" / "0003.store.sql"
+    given = {"settings": '{"default_timezone": "Europe/Paris"}', "who": "me"}
+    refused = psql(database, "-1", "-v", "ON_ERROR_STOP=1", file=file, variables={**given, "checked": "false"})
+    assert refused.exit_code == 3
+    assert "1 converted documents would read otherwise under this policy: providers 1" in refused.stderr
+    # Whoever says that he has checked is believed; this is what the check is there for.
+    stored = psql(database, "-1", "-v", "ON_ERROR_STOP=1", file=file, variables={**given, "checked": "true"})
+    assert stored.exit_code == 0, stored
+    assert tool.failing("parity")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ('{"default_timezone": "Mars/Base"}', "default_timezone: this server knows no zone Mars/Base"),
+        ('{"zone_aliases": {"X": "Mars/Base"}}', "zone_aliases: X: this server knows no zone Mars/Base"),
+        ('{"zone_aliases": {"Asia/Tokyo": "UTC"}}', "zone_aliases: Asia/Tokyo is a zone that this server knows"),
+    ],
+)
+def test_by_hand_an_unknown_zone_is_refused_by_name(
+    database: Database, psql: Psql, settings: str, message: str
+) -> None:
+    folder = shipped() / "sql" / "settings"
+    given = {"settings": settings, "who": "me", "checked": "false"}
+    for name in ("0003.check.sql", "0003.store.sql"):
+        outcome = psql(database, "-1", "-v", "ON_ERROR_STOP=1", file=folder / name, variables=given)
+        assert outcome.exit_code == 3
+        assert message in outcome.stderr

@@ -185,7 +185,7 @@ def test_a_batch_outside_a_transaction_refuses(database: Database, psql: Psql, f
 
 def test_a_policy_outside_a_transaction_is_not_stored(database: Database, psql: Psql) -> None:
     insert_documents(database, DOCUMENTS)
-    variables = {"settings": '{"default_timezone": "Europe/Paris"}', "who": "me"}
+    variables = {"settings": '{"default_timezone": "Europe/Paris"}', "who": "me", "checked": "false"}
     held = contents(database)
 
     outcome = psql(database, file=shipped() / "sql" / "settings" / "0003.store.sql", variables=variables)

@@ -126,6 +126,7 @@ def census(
 
     Raises:
         UsageError: There is no dry run of this migration, or the policy is wrong.
+        Refused: Documents that are converted already would read otherwise under the policy.
         Failed: The documents cannot be read.
     """
     dry_run.files_of(project, migration)
@@ -136,6 +137,8 @@ def census(
         wanted: Mapping[str, Any] = {}
         if number is not None:
             wanted = settings.foresee(connection, project, number, policy=policy)
+            if policy.given:
+                settings.widens(connection, project, number, wanted)
         return dry_run.census(
             connection,
             project,

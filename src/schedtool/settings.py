@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import errors as pg
 
-from schedtool import expansion, policyfile
+from schedtool import expansion, policyfile, widening
 from schedtool.database import explain_error, read_only, run
 from schedtool.errors import Failed, Refused, UsageError
 from schedtool.jobs import unfinished_settings
@@ -149,12 +149,29 @@ def candidates(project: Project, number: str, settings: Mapping[str, Any]) -> Ca
     return rescues.candidates(schema, project.root / "sql" / "settings", settings)
 
 
-def store(connection: Connection[Any], project: Project, number: str, settings: Mapping[str, Any]) -> int:
-    """Store settings as the current ones and return their version; the database decides what it refuses."""
+def widens(connection: Connection[Any], project: Project, number: str, settings: Mapping[str, Any]) -> bool:
+    """Refuse settings under which what is converted would read otherwise; False where that could not be told.
+
+    Raises:
+        Refused: See `widening.check`.
+    """
+    stored = current(connection, project, number)
+    known = stored is not None and stored.settings == settings
+    return known or widening.check(connection, project, number, settings)
+
+
+def store(
+    connection: Connection[Any], project: Project, number: str, settings: Mapping[str, Any], *, checked: bool
+) -> int:
+    """Store settings as the current ones and return their version; the database decides what it refuses.
+
+    `checked` says that `check_unchanged` has found nothing, so that the file need not read all in one transaction.
+    """
     file = _file(project, number, "store")
     if file is None:
         raise UsageError(f"the project has no sql/settings/{number}.store.sql to store settings with", code="contract")
-    parameters = {"settings": as_text(settings), "who": who(connection)}
+    given = {"settings": as_text(settings), "who": who(connection), "checked": str(checked).lower()}
+    parameters = {name: given[name] for name in file.parameters if name in given}
     return int(run(connection, file.text, parameters)[-1].dicts()[0]["version"])
 
 
@@ -184,10 +201,11 @@ def prepare(
         )
     if unfinished is not None:
         return unfinished
+    checked = policy.given and widens(connection, project, number, wanted)
     if policy.given or _file(project, number, "store") is not None:
         # Also what is stored already: the file knows that, and may bring up to date what the settings are read with.
         try:
-            store(connection, project, number, wanted)
+            store(connection, project, number, wanted, checked=checked)
         except pg.UndefinedTable as error:
             raise Failed(
                 f"{migration.id} has no place to store its settings yet",

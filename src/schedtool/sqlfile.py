@@ -17,6 +17,7 @@ _DIRECTIVES = {
     "batches": {"keys", "settings"},
     "dry_run": {"keys", "settings"},
     "verify": {"keys", "settings", "until"},
+    "settings": {"keys"},
     "queries": {"writes"},
 }
 _RANGED = {"batches", "dry_run"}
