@@ -28,6 +28,9 @@ BEGIN
     ELSIF to_regclass('provider_availability_rejects') IS NULL THEN
         RAISE EXCEPTION 'the tables of migration 0002 are not there'
             USING ERRCODE = 'undefined_table', HINT = 'Without them no row can be held against its document.';
+    ELSIF to_regproc('provider_availability_stand_in') IS NOT NULL THEN
+        RAISE EXCEPTION 'the foreign key of provider_availability is put off still'
+            USING ERRCODE = 'ST003', HINT = 'schedtool backfill goes on and brings it back; by hand: psql -f sql/batches/0003.backfill-provider-availability.after.sql';
     END IF;
     PERFORM set_config('jit', 'off', true);
     -- Sync off in this transaction, or deleting the rows would empty the documents.

@@ -33,6 +33,9 @@ BEGIN
     ) < 3 THEN
         RAISE EXCEPTION 'the triggers that keep rows and documents in step are not all there and enabled'
             USING HINT = 'A document written behind the backfill would be lost. Roll back 0002 and apply it again, or enable them.';
+    ELSIF to_regproc('provider_availability_stand_in') IS NOT NULL THEN
+        RAISE EXCEPTION 'the foreign key of provider_availability is put off still'
+            USING ERRCODE = 'ST003', HINT = 'schedtool backfill goes on and brings it back; by hand: psql -f sql/batches/0003.backfill-provider-availability.after.sql';
     END IF;
     PERFORM set_config('jit', 'off', true);
     PERFORM set_config('schedtool.sync', 'document', true);
