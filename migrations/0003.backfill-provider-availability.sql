@@ -10,6 +10,7 @@
 DO $$
 DECLARE
     policy jsonb;
+    n bigint;
     filled bigint;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -73,6 +74,14 @@ BEGIN
                 OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
         )
     END;
+
+    -- What the triggers kept done since a finished backfill is not done in batches again (leftover: in the batch file). Where
+    -- they did not, and it is more than that, the batches run after all; by hand there is no such limit.
+    SELECT count(*) INTO n FROM schedtool_left;
+    IF n > nullif(current_setting('schedtool.leftover', true), '')::bigint THEN
+        RAISE EXCEPTION '% documents are not done, after a finished backfill', n
+            USING ERRCODE = 'ST004', HINT = 'schedtool runs the batches again, rather than hold the locks of so many.';
+    END IF;
 
     PERFORM FROM providers AS p WHERE p.id IN (SELECT l.id FROM schedtool_left AS l) ORDER BY p.id FOR NO KEY UPDATE;
 

@@ -148,6 +148,7 @@ def test_a_folder_without_migrations_is_refused(tmp_path: Path) -> None:
         (SECOND, "-- transactional: no\nSELECT 1;", f"{SECOND}:1: '-- transactional:' is true or false, not 'no'"),
         (SECOND, "-- Transactional: false\nSELECT 1;", f"{SECOND}:1: unknown directive '-- Transactional:'"),
         (SECOND, "-- transactionl: false\nSELECT 1;", f"{SECOND}:1: unknown directive '-- transactionl:'"),
+        ("sql/batches/0002.fill-copied.sql", "-- keys: a (b)\n-- leftover: some\nSELECT 1;", "a number of keys"),
         (SECOND, "-- guard: second\nSELECT 1;\nSELECT 2;", f"{SECOND}:1: '-- guard:' is first"),
         (SECOND, "SELECT 1;\n-- transactional: false\n", f"{SECOND}:2: the directive '-- transactional:' would be"),
         (SECOND, "/*\ntransactional: false\n*/ SELECT 1;", f"{SECOND}:2: the directive '-- transactional:' would be"),

@@ -1,5 +1,6 @@
 -- keys: providers (id)
 -- settings: 0003
+-- leftover: 1000
 -- Fill provider_availability for one range of providers. The work of migrations/0003 in a short transaction of its own.
 -- Locks the rows of these providers against writers (not readers) until the transaction ends; lock_timeout applies.
 -- May run again: rows that are there are left, rejects are brought up to date.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schedtool import guards
@@ -58,6 +59,17 @@ class Finished:
 
     def __str__(self) -> str:
         return f"{self.migration}: the server has finished {self.index} after its run had ended; recorded as it is"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A finished job has done the work of a migration's batches; what is left its file does."""
+
+    migration: str
+    job: int
+
+    def __str__(self) -> str:
+        return f"{self.migration}: job {self.job} has done its batches; the file looks at everything once more"
 
 
 @dataclass(frozen=True)
@@ -288,6 +300,7 @@ def _one(
         ledger.adopt(migration)
         notify(Finished(migration.id, index))
         return Ran(migration.id, duration_ms=0, retries=0, documents=None, rows=0)
+    batches = _batches(ledger.connection, target, project, migration, options=options, notify=notify)
     work = Work(
         migration=migration.id,
         operation="apply",
@@ -295,7 +308,8 @@ def _one(
         text=migration.text,
         checksum=migration.checksum,
         transactional=migration.transactional,
-        batches=_batches(ledger.connection, target, project, migration, options=options, notify=notify),
+        batches=None if batches is None else partial(batches, again=False),
+        again=None if batches is None else partial(batches, again=True),
     )
     timeouts = Timeouts(lock=options.lock_timeout, statement=options.statement_timeout or 0)
     return run_file(ledger, target, work, timeouts=timeouts, notify=notify)
@@ -309,15 +323,16 @@ def _batches(
     *,
     options: Options,
     notify: Callable[[object], None],
-) -> Callable[[], Batched] | None:
+) -> Callable[..., Batched] | None:
     """Give what does a migration's work in batches; its settings are stored first, with or without them."""
     file = project.sql_file("batches", migration)
     if file is None:
         return None
 
-    def run() -> Batched:
-        from schedtool import settings  # noqa: PLC0415 - see _locked
+    def run(*, again: bool) -> Batched:
+        from schedtool import jobs, settings  # noqa: PLC0415 - see _locked
         from schedtool.batched import run_batches  # noqa: PLC0415
+        from schedtool.runner import Batched  # noqa: PLC0415
         from schedtool.work import work_of  # noqa: PLC0415
 
         wanted = None
@@ -325,6 +340,11 @@ def _batches(
             wanted = settings.prepare(connection, project, migration, policy=_policy(options))
         text = None if wanted is None else settings.as_text(wanted)
         work = work_of(project, migration)
+        if file.leftover is not None and not (options.no_batches or again):
+            job = jobs.done_before(connection, migration=migration.id, file=file, settings=text)
+            if job is not None:
+                notify(Kept(migration.id, job))
+                return Batched(None, 0, 0, leftover=file.leftover)
         return run_batches(
             connection,
             target,

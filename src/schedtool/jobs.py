@@ -121,14 +121,10 @@ def begin(
     """
     make_tables(connection)
     over = keys_of(file)
-    keys = f"{over.table} ({over.column})"
-    checksum = hashlib.sha256(file.text.encode()).hexdigest()
     with connection.transaction():
         # Planning walks the whole key index once: minutes for a billion keys, and nobody waits for a lock of it.
         connection.execute("SELECT set_config('statement_timeout', '0', true)")
-        rollbacks = 0
-        if answer(connection, "records_exist")[0]["present"]:
-            rollbacks = answer(connection, "rollbacks")[0]["rollbacks"]
+        keys, checksum, rollbacks = _marks(connection, file)
         found = answer(connection, "job_current", migration=migration, direction=direction)
         if found and (found[0]["keys"], found[0]["checksum"], found[0]["rollbacks"]) == (keys, checksum, rollbacks):
             job = found[0]["id"]
@@ -154,6 +150,32 @@ def begin(
         job, is_stripped = row["id"], row["is_stripped"]
         total = answer(connection, "job_ranges", over=over, job=job, size=range_keys)[0]["total"]
         return Begun(job, total, 0, resumed=False, is_stripped=is_stripped)
+
+
+def done_before(connection: Connection[Any], *, migration: str, file: SqlFile, settings: str | None) -> int | None:
+    """Return the job that has done a migration's work: by this file, keys and settings, and no rollback since."""
+    if not answer(connection, "jobs_exist")[0]["present"]:
+        return None
+    keys, checksum, rollbacks = _marks(connection, file)
+    rows = answer(
+        connection,
+        "job_finished",
+        migration=migration,
+        keys=keys,
+        checksum=checksum,
+        rollbacks=rollbacks,
+        settings=settings or "",
+    )
+    return rows[0]["id"] if rows else None
+
+
+def _marks(connection: Connection[Any], file: SqlFile) -> tuple[str, str, int]:
+    """Say what a job is known by: its keys, the checksum of its file, and the rollbacks on record."""
+    over = keys_of(file)
+    rollbacks = 0
+    if answer(connection, "records_exist")[0]["present"]:
+        rollbacks = answer(connection, "rollbacks")[0]["rollbacks"]
+    return f"{over.table} ({over.column})", hashlib.sha256(file.text.encode()).hexdigest(), rollbacks
 
 
 @dataclass(frozen=True)

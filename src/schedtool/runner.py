@@ -38,6 +38,10 @@ TRIES: Mapping[str, int] = {LOCKED: 10, DEADLOCK: 10, CANCELLED: 3}
 REFUSAL = "ST003"
 """The SQLSTATE by which a migration's guard says that the answer is no."""
 
+LEFTOVER = "schedtool.leftover"
+TOO_MUCH_LEFT = "ST004"
+"""The SQLSTATE by which a file says that it finds more left than its transaction should do alone."""
+
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 3.0
 PULSE_S = 0.1
@@ -67,6 +71,7 @@ class Work:
         shown: Its path as messages show it.
         settings: Transaction-local settings the file may read, such as schedtool.lose.
         batches: What does the file's work in batches before it runs, and tells what that came to; None without.
+        again: The same, also where an earlier job has done the work.
     """
 
     migration: str
@@ -77,15 +82,22 @@ class Work:
     transactional: bool
     settings: Mapping[str, str] = field(default_factory=dict)
     batches: Callable[[], Batched] | None = field(default=None, repr=False)
+    again: Callable[[], Batched] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Batched:
-    """What the batches before a file came to: keys read, rows written, batches tried again."""
+    """What the batches before a file came to: keys read, rows written, batches tried again.
+
+    Attributes:
+        leftover: They have not run, since an earlier job has done the work: the file may do so many keys alone, and
+            says TOO_MUCH_LEFT where it finds more. None where they have run.
+    """
 
     documents: int | None
     rows: int
     retries: int
+    leftover: int | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +180,7 @@ def run_file(
         if work.batches is not None or not work.transactional:
             ledger.keep()
         if work.batches is not None:
-            entry = replace(entry, **vars(work.batches()))
+            work, entry = _batched(work, work.batches(), entry)
         batch_retries = entry.retries
         connection.add_notice_handler(say)
         with Blockers(target, connection.info.backend_pid) as blockers:
@@ -179,6 +191,11 @@ def run_file(
                 try:
                     return _attempt(ledger, work, entry, run_id, run)
                 except _Stopped as stopped:
+                    if stopped.error.sqlstate == TOO_MUCH_LEFT and work.again is not None and LEFTOVER in work.settings:
+                        notify(Notice(work.migration, stopped.error.diag.message_primary or "much is left"))
+                        work, entry = _batched(work, work.again(), entry)
+                        batch_retries = entry.retries
+                        continue
                     entry = replace(entry, retries=entry.retries + 1)
                     _wait_or_raise(stopped, work, run, tries=entry.retries - batch_retries)
     except BaseException as failure:
@@ -192,6 +209,15 @@ def run_file(
     finally:
         with suppress(ValueError):
             connection.remove_notice_handler(say)
+
+
+def _batched(work: Work, batched: Batched, entry: Entry) -> tuple[Work, Entry]:
+    """Take over what the batches came to; a file that may do the rest alone learns how much that is."""
+    settings = {name: value for name, value in work.settings.items() if name != LEFTOVER}
+    if batched.leftover is not None:
+        settings[LEFTOVER] = str(batched.leftover)
+    counted = replace(entry, documents=batched.documents, rows=batched.rows, retries=batched.retries)
+    return replace(work, settings=settings), counted
 
 
 def _wait_or_raise(stopped: _Stopped, work: Work, run: _Run, *, tries: int) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DIRECTIVES = {
-    "batches": {"keys", "settings"},
+    "batches": {"keys", "settings", "leftover"},
     "dry_run": {"keys", "settings"},
     "verify": {"keys", "settings", "until"},
     "settings": {"keys"},
@@ -50,6 +50,7 @@ class SqlFile:
         part: What stands between the id and `.sql`, or None.
         keys: It is run per range of this table and key.
         settings: The number of the migration whose stored settings it reads.
+        leftover: What a finished job has done stays done; so many keys the migration's file may then do alone.
         until: The number of the migration after which it is no longer run.
         writes: It may change data; all other queries run READ ONLY.
         parameters: The names of its `:'parameters'`, in order of their first use.
@@ -65,6 +66,7 @@ class SqlFile:
     keys: Keys | None
     settings: str | None
     until: str | None
+    leftover: int | None
     writes: bool
     parameters: tuple[str, ...]
     description: str = field(repr=False)
@@ -181,6 +183,7 @@ def _read(path: Path, file: str, folder: str, owners: Mapping[str, str] | None) 
         keys=keys,
         settings=settings,
         until=_number(header.get("until"), file, numbers),
+        leftover=_leftover(header.get("leftover"), file),
         writes="writes" in header,
         parameters=names,
         description=_description(script, {said.line for said in header.values()}),
@@ -224,6 +227,13 @@ def _number(said: directives.Directive | None, file: str, numbers: set[str]) -> 
         message = f"{file}:{said.line}: '-- {said.name}:' is the number of a migration, and '{said.value}' is none"
         raise UsageError(message, code="bad_file")
     return said.value if said else None
+
+
+def _leftover(said: directives.Directive | None, file: str) -> int | None:
+    if said is not None and not re.fullmatch(r"[0-9]{1,9}", said.value):
+        message = f"{file}:{said.line}: '-- leftover:' is a number of keys, not '{said.value}'"
+        raise UsageError(message, code="bad_file")
+    return int(said.value) if said is not None else None
 
 
 def _check_parameters(script: psqlscript.Script, file: str, given: set[str]) -> None:
