@@ -187,3 +187,17 @@ def test_a_dry_run_shows_rows_that_differ_and_what_it_read_by(database: Database
     assert re.search(r"\n  row_differs  1  100\.0 %  █+\n +2  \$ +monday\n", outcome.stdout), outcome.stdout
     outcome = tool.run("backfill", "--dry-run", "--default-timezone", "Europe/Paris")
     assert 'Read by the policy\n  default_timezone = "Europe/Paris"\n' in outcome.stdout
+
+
+def test_a_dry_run_tells_how_many_documents_name_no_zone(
+    empty_database: Database, run_cli: RunCli, tmp_path: Path
+) -> None:
+    empty_database.make_parents()
+    tool = Journey(run_cli, empty_database)
+    zone = '"timezone": "Europe/Paris"'
+    days = ['{"monday": "9:00-17:00"}', f'{{"monday": "9:00-17:00", {zone}}}', '{"monday": {"zone": "x"}}', "{}"]
+    insert_documents(empty_database, days * 3)
+    assert "  no zone: timezone stays NULL  3 " in tool.run("backfill", "--dry-run").stdout
+    (tmp_path / "policy.toml").write_text('default_timezone = "Europe/Paris"\n', encoding="utf-8")
+    told = tool.run("backfill", "--dry-run", "--policy", tmp_path / "policy.toml").stdout
+    assert "  no zone: Europe/Paris  3 " in told

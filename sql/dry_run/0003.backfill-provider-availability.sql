@@ -14,7 +14,23 @@ WITH provider_availability_zones AS (
     WHERE (z.name = 'UTC' OR z.name LIKE '%/%') AND z.name !~ '^(posix|right)/'
 ),
 documents AS MATERIALIZED (
-    SELECT p.id, p.document IS NOT NULL AND r.zones[1] IS NULL AND r.outcome = 'converted' AS without_zone, r.*
+    SELECT
+        p.id,
+        -- With a default, who used it is told by its name not being there.
+        CASE
+            WHEN r.outcome <> 'converted' THEN false
+            WHEN s.settings ->> 'default_timezone' IS NULL THEN array_position(r.zones, NULL) IS NOT NULL
+            WHEN NOT r.zones @> ARRAY[s.settings ->> 'default_timezone'] THEN false
+            ELSE NOT EXISTS (
+                SELECT
+                FROM jsonb_each_text(
+                    coalesce(s.settings -> 'zone_aliases', '{}')
+                        || jsonb_build_object(s.settings ->> 'default_timezone', s.settings ->> 'default_timezone')
+                ) AS a (name, zone)
+                WHERE a.zone = s.settings ->> 'default_timezone' AND position(a.name IN p.document::text) > 0
+            )
+        END AS without_zone,
+        r.*
     FROM (
         SELECT q.id, q.availability AS document
         FROM providers AS q
@@ -1552,7 +1568,9 @@ CROSS JOIN LATERAL unnest(d.ignored) AS i (path)
 WHERE d.outcome = 'converted'
 GROUP BY i.path
 UNION ALL
-SELECT 'default', NULL, NULL, 'timezone: none', NULL, count(*)
+SELECT
+    'default', NULL, NULL,
+    'no zone: ' || coalesce(:'settings'::jsonb ->> 'default_timezone', 'timezone stays NULL'), NULL, count(*)
 FROM documents AS d
 WHERE d.without_zone
 HAVING count(*) > 0
