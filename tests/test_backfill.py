@@ -307,17 +307,59 @@ def test_rejects_are_listed_accepted_by_name_and_block_no_more(tool: Tool, items
 
 
 def test_a_spreadsheet_gets_no_formula_from_a_document(tool: Tool, items: Database) -> None:
-    values = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx1", "\rx1", 'a"1', "1,5", "ok 1\nline"]
+    """Whatever parts its cells: every text is quoted, so that one stays one."""
+    formulas = ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "|1", "%1", "\uff1d1+1"]
+    escaped = {
+        "\tx1": "\\tx1",
+        "\rx1": "\\rx1",
+        "ok 1\nline": "ok 1\\nline",
+        "\x1b[2J1": "\\x1b[2J1",
+        "\x9b1": "\\x9b1",
+    }
+    plain = ['a"1', "1,5", "1;=1+1", "日1", "a\\b1"]
     tool("apply", "--to", "0001")
     with items.connect() as connection:
         connection.execute("TRUNCATE item")
-        for key, value in enumerate(values):
+        for key, value in enumerate([*formulas, *escaped, *plain]):
             connection.execute("INSERT INTO item VALUES (%s, %s)", [key, value])
     tool("backfill")
     outcome = tool("rejects", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(outcome.stdout, newline="")))
-    assert [row["value"] for row in rows] == [*(f"'{value}" for value in values[:6]), *values[6:]]
-    assert rows[0]["provider_id"] == "0"
+    assert [row["value"] for row in rows] == [*(f"'{value}" for value in formulas), *escaped.values(), *plain]
+    assert outcome.stdout.splitlines()[1] == '0,"$.name","\'=1+1","digit","false","","",""'
+    assert ',"1;=1+1",' in outcome.stdout
+    assert all(line.isprintable() for line in outcome.stdout.splitlines())
+    text = tool("rejects").stdout
+    assert all(line.isprintable() for line in text.splitlines())
+    assert len(text.splitlines()) == len(rows) + 1
+
+
+def test_a_long_cell_pushes_only_its_own_line_out(tool: Tool, items: Database) -> None:
+    tool("apply", "--to", "0001")
+    with items.connect() as connection:
+        connection.execute("UPDATE item SET name = repeat('x', 500000) || '1' WHERE id = 1")
+    tool("backfill")
+    lines = tool("rejects").stdout.splitlines()
+    assert len(lines) == 101
+    assert sorted(len(line) for line in lines)[-2] < 250
+
+
+def test_whoever_reads_rejects_page_by_page_holds_no_transaction(
+    tool: Tool, items: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool("apply", "--to", "0001")
+    tool("backfill")
+    sessions = []
+
+    def write(*_: object) -> int:
+        with items.connect() as connection:
+            ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'schedtool rejects'"
+            sessions.append(connection.execute(f"{ours} AND state <> 'idle'".encode()).fetchone())
+        return 0
+
+    monkeypatch.setattr("schedtool.cli.rejects.write_table", write)
+    assert tool("rejects").exit_code == 0
+    assert sessions == [(0,)]
 
 
 def test_a_note_without_a_decision_is_wrong_usage(tool: Tool) -> None:

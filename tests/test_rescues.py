@@ -172,7 +172,9 @@ def test_the_object_for_programs_is_the_promised_one(run_cli: RunCli, database: 
     assert len(answer["rejects"]) == answer["documents"]["rejected"] >= 7
 
 
-def test_a_dry_run_shows_rows_that_differ_and_what_it_read_by(database: Database, run_cli: RunCli) -> None:
+def test_a_dry_run_shows_rows_that_differ_and_what_it_read_by(
+    database: Database, run_cli: RunCli, tmp_path: Path
+) -> None:
     tool = Journey(run_cli, database)
     insert_documents(database, ['{"monday": "9:00-17:00"}'] * 3)
     with database.connect() as connection:
@@ -185,8 +187,9 @@ def test_a_dry_run_shows_rows_that_differ_and_what_it_read_by(database: Database
     assert "  to insert                 0" in outcome.stdout.splitlines()
     assert "  there already, and equal  2" in outcome.stdout.splitlines()
     assert re.search(r"\n  row_differs  1  100\.0 %  █+\n +2  \$ +monday\n", outcome.stdout), outcome.stdout
-    outcome = tool.run("backfill", "--dry-run", "--default-timezone", "Europe/Paris")
-    assert 'Read by the policy\n  default_timezone = "Europe/Paris"\n' in outcome.stdout
+    (tmp_path / "policy.toml").write_text('day_numbers = "1=monday"\n', encoding="utf-8")
+    outcome = tool.run("backfill", "--dry-run", "--policy", tmp_path / "policy.toml")
+    assert 'Read by the policy\n  day_numbers = "1=monday"\n' in outcome.stdout
 
 
 def test_a_dry_run_tells_how_many_documents_name_no_zone(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Enough rows to find the width of a column by, few enough to hold.
 _ROWS_AT_ONCE = 1000
+# Wider than any value that a document is shown with.
+_WIDEST = 100
 # Formatting marks that reorder or hide text; category Cf would also hit the joiners that many scripts need.
 _TREACHEROUS = frozenset("\u200b\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 _PLAIN_LINES_EVERY_S = 5.0
@@ -117,14 +119,15 @@ def printable(value: object) -> str:
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, stream: TextIO | None = None) -> int:
     """Write aligned columns under a heading; return how many rows. Memory stays constant however many come.
 
-    Nothing is cut or folded: a pipe gets whole values, and a terminal folds long lines itself.
+    Nothing is cut or folded: a pipe gets whole values, and a terminal folds long lines itself. One long cell pushes its
+    own line out, not all the others.
     """
     out = stream or sys.stdout
     waiting = iter(rows)
     count = 0
     heading: list[Sequence[object]] = [columns]
     while chunk := [[printable(cell) for cell in row] for row in (*heading, *islice(waiting, _ROWS_AT_ONCE))]:
-        widths = [max(width(row[index]) for row in chunk) for index in range(len(columns))]
+        widths = [min(max(width(row[index]) for row in chunk), _WIDEST) for index in range(len(columns))]
         for row in chunk:
             cells = [cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)]
             out.write("  ".join(cells).rstrip() + "\n")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import click
 
 from schedtool.cli.options import Invocation
 from schedtool.cli.options import command as made
-from schedtool.cli.output import plain, write_table
+from schedtool.cli.output import plain, printable, write_table
 from schedtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 
     from schedtool.project import Project
 
-# What spreadsheets take for the beginning of a formula; a document is not to run one on the reader's machine.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What spreadsheets take for the beginning of a formula; a document is not to run one on the reader's machine. Some take
+# the wide forms for the same. Behind white space it is one too.
+FORMULA = ("=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 @made(
@@ -49,8 +52,13 @@ def command(invocation: Invocation, *, names: Sequence[str], note: str | None) -
     from schedtool import rejects
     from schedtool.database import read_only
 
-    with invocation.connect(read_only=True) as connection, read_only(connection):
-        found = rejects.listing(connection, project)
+    # By way of the disk: whoever reads page by page would keep a transaction open on a live database.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+        with invocation.connect(read_only=True) as connection, read_only(connection):
+            for row in rejects.listing(connection, project):
+                spool.write(json.dumps(row, default=plain) + "\n")
+        spool.seek(0)
+        found = (json.loads(line) for line in spool)
         if invocation.json:
             with invocation.answer() as out:
                 out.array("rejects", found)
@@ -58,7 +66,7 @@ def command(invocation: Invocation, *, names: Sequence[str], note: str | None) -
             write_csv(rejects.COLUMNS, found)
         else:
             count = write_table(rejects.COLUMNS, ([row[name] for name in rejects.COLUMNS] for row in found))
-            invocation.say(f"{count} rejects" if count != 1 else "1 reject")
+            invocation.say(f"{count:,} rejects" if count != 1 else "1 reject")
 
 
 def _accept(invocation: Invocation, project: Project, names: Sequence[str], note: str | None) -> None:
@@ -77,18 +85,24 @@ def _accept(invocation: Invocation, project: Project, names: Sequence[str], note
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows for spreadsheets: a heading, CRLF line ends, and no cell that a spreadsheet would calculate."""
-    writer = csv.writer(sys.stdout)
+    """Write rows for spreadsheets: a heading, CRLF line ends, and no cell that a spreadsheet would calculate.
+
+    Every text is quoted: where a semicolon parts the cells, one inside a text would begin another.
+    """
+    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(columns)
     for row in rows:
         writer.writerow([cell(row[name]) for name in columns])
 
 
 def cell(value: object) -> object:
-    """Return a value as a cell: text that begins like a formula gets an apostrophe in front, numbers stay numbers."""
+    """Return a value as a cell: text that begins like a formula gets an apostrophe in front, numbers stay numbers.
+
+    What would drive a terminal or hide is written as an escape.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
-    if value is None or isinstance(value, int | float):
+    if isinstance(value, int | float):
         return value
-    text = value if isinstance(value, str) else str(plain(value))
-    return f"'{text}" if text.startswith(FORMULA) else text
+    text = printable(value)
+    return f"'{text}" if text.lstrip().startswith(FORMULA) else text
