@@ -1,11 +1,18 @@
-"""Which server the tests run against (`--server`), and the fixtures they share."""
+"""Which server the tests run against (`--server`), and the fixtures they share.
+
+With `-n 2` (pytest-xdist) the tests run in two processes, each with a server of its own: roles, settings and locks are
+a server's. A test marked `alone` has the machine for itself meanwhile.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -23,11 +30,11 @@ from tests import servers  # noqa: E402
 from tests.servers import Database, Outcome, Server  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Generator, Iterator, Mapping
 
 _RUNNING = pytest.StashKey[Server]()
 _CLEANUP = pytest.StashKey[ExitStack]()
+_TURNS = pytest.StashKey[str]()
 
 # Ctrl-C is ignored in what a script starts in the background, and in all that it starts: the tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,13 +48,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: looks at what all processes share; no other test runs meanwhile")
+
+
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     """Say which server it is, also with -q. Tests without a database start none."""
     if config.option.collectonly or not any("server" in getattr(item, "fixturenames", ()) for item in items):
         return None
+    server, told = _start(config)
+    config.stash[_RUNNING] = server
+    return told
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own
+    """Start a server for each of xdist's workers, here, where a failure ends the run with one clear line."""
+    wanted: str | None = node.config.getoption("--server")
+    if wanted not in {None, "container", "embedded"}:
+        pytest.exit("--server URL is one server, and -n needs one for each process: leave one of them out", 1)
+    server, told = _start(node.config)
+    node.config.get_terminal_writer().line(told)
+    parameters = dict(server.parameters)
+    turns = node.config.stash.get(_TURNS, None)
+    if turns is None:
+        turns = node.config.stash[_TURNS] = node.config.stash[_CLEANUP].enter_context(TemporaryDirectory())
+    node.workerinput["turns"] = turns
+    node.workerinput["server"] = (server.kind, server.name, server.version, parameters, str(server.bin_dir))
+
+
+def _start(config: pytest.Config) -> tuple[Server, str]:
     wanted: str | None = config.getoption("--server")
     image = _GIVEN.get("SCHEDTOOL_TEST_IMAGE", servers.DEFAULT_IMAGE)
-    cleanup = config.stash[_CLEANUP] = ExitStack()
+    cleanup = config.stash.setdefault(_CLEANUP, ExitStack())
     try:
         if wanted is None:
             server, why = cleanup.enter_context(servers.start_default(image=image, environ=_GIVEN))
@@ -55,8 +88,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
             server, why = cleanup.enter_context(servers.start(wanted, image=image, environ=_GIVEN)), "--server"
     except (servers.UnusableError, SchedtoolError) as error:
         pytest.exit(str(error), returncode=1)
-    config.stash[_RUNNING] = server
-    return f"server: {server.kind} {server.name}, PostgreSQL {server.version} ({why})"
+    return server, f"server: {server.kind} {server.name}, PostgreSQL {server.version} ({why})"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -64,10 +96,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         cleanup.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that is marked `alone` wait for the other workers' tests, and the others for it."""
+    if (worker := getattr(item.config, "workerinput", None)) is None:
+        return (yield)
+    turns = Path(worker["turns"])
+    with (turns / "door").open("w") as door, (turns / "room").open("w") as room:
+        # Whoever waits for the room keeps the door shut: there would always be somebody in it otherwise.
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        return (yield)
+
+
 @pytest.fixture(scope="session")
 def server(pytestconfig: pytest.Config) -> Server:
-    """The server of this run; see servers.py."""
-    return pytestconfig.stash[_RUNNING]
+    """The server of this run, or of this worker; see servers.py."""
+    if (worker := getattr(pytestconfig, "workerinput", None)) is None:
+        return pytestconfig.stash[_RUNNING]
+    kind, name, version, parameters, bin_dir = worker["server"]
+    return Server(kind, name, version, parameters, Path(bin_dir))
 
 
 @pytest.fixture

@@ -174,16 +174,21 @@ def run_program(
 
 
 @contextmanager
-def start_default(*, image: str, environ: Mapping[str, str]) -> Iterator[tuple[Server, str]]:
+def start_default(
+    *, image: str, environ: Mapping[str, str], settings: Mapping[str, str] = FAST
+) -> Iterator[tuple[Server, str]]:
     """A container where one can be had, else the embedded server; and why it is that one."""
     with ExitStack() as stack:
         try:
             server, why = (
-                stack.enter_context(start("container", image=image, environ=environ)),
+                stack.enter_context(start("container", image=image, environ=environ, settings=settings)),
                 "a Docker engine answers",
             )
         except UnusableError as error:
-            server, why = stack.enter_context(start("embedded", image=image, environ=environ)), str(error)
+            server, why = (
+                stack.enter_context(start("embedded", image=image, environ=environ, settings=settings)),
+                str(error),
+            )
         yield server, why
 
 
@@ -214,16 +219,18 @@ def _ask_engine() -> str | None:
 
 
 @contextmanager
-def start(choice: str, *, image: str, environ: Mapping[str, str]) -> Iterator[Server]:
-    """Start the chosen server, or connect to the URL.
+def start(
+    choice: str, *, image: str, environ: Mapping[str, str], settings: Mapping[str, str] = FAST
+) -> Iterator[Server]:
+    """Start the chosen server with these settings, or connect to the URL.
 
     Raises:
         UnusableError: It cannot be reached, or not be started.
     """
     if choice == "container":
-        starting = _container(image)
+        starting = _container(image, settings)
     elif choice == "embedded":
-        starting = _embedded(environ)
+        starting = _embedded(environ, settings)
     else:
         starting = _existing(choice)
     with starting as server:
@@ -231,16 +238,16 @@ def start(choice: str, *, image: str, environ: Mapping[str, str]) -> Iterator[Se
 
 
 @contextmanager
-def _container(image: str) -> Iterator[Server]:
+def _container(image: str, settings: Mapping[str, str]) -> Iterator[Server]:
     if problem := engine_problem():
         raise UnusableError(f"no Docker engine answers: {shorten(problem, 120)}")
     import docker  # noqa: PLC0415 not needed for other servers
     from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
 
-    settings = [part for name, value in FAST.items() for part in ("-c", f"{name}={value}")]
+    given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     container = PostgresContainer(
         image, username="postgres", password=PASSWORD, dbname="postgres", driver=None
-    ).with_command(["postgres", *settings])
+    ).with_command(["postgres", *given])
     try:
         try:
             container.start()
@@ -262,8 +269,8 @@ def _container(image: str) -> Iterator[Server]:
 
 
 @contextmanager
-def _embedded(environ: Mapping[str, str]) -> Iterator[Server]:
-    with embedded.throwaway(settings=FAST, environ=environ) as running:
+def _embedded(environ: Mapping[str, str], settings: Mapping[str, str]) -> Iterator[Server]:
+    with embedded.throwaway(settings=settings, environ=environ) as running:
         # A password, as a container has one: the tests watch where it goes.
         with psycopg.connect(running.conninfo, autocommit=True) as connection:
             connection.execute(sql.SQL("ALTER ROLE postgres PASSWORD {}").format(PASSWORD))

@@ -207,6 +207,7 @@ def test_a_folder_that_only_has_such_a_name_is_left_alone() -> None:
         shutil.rmtree(folder)
 
 
+@pytest.mark.alone
 def test_a_server_that_does_not_start_says_why_and_leaves_nothing() -> None:
     before = set(Path("/tmp").glob("schedtool-pg-*"))  # noqa: S108 the place is the point
     with (

@@ -103,3 +103,70 @@ def test_nothing_of_the_developers_own_settings_reaches_a_test() -> None:
         cwd=servers.HERE.parent,
     )
     assert seen.stdout == "['PATH']\n", seen.stderr
+
+
+def run_tests(*arguments: str | Path, cwd: Path | None = None) -> servers.Outcome:
+    """Run pytest on two processes."""
+    return servers.run_program(
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", *arguments, cwd=cwd
+    )
+
+
+def test_one_server_by_url_is_not_shared_by_two_processes() -> None:
+    outcome = run_tests("--server", "postgresql://127.0.0.1:9/", __file__)
+    assert outcome.exit_code == 1
+    assert "--server URL is one server, and -n needs one for each process: leave one of them out" in outcome.stdout
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+
+
+TWO_PROCESSES = """
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+@pytest.mark.parametrize("n", range(30))
+def test_{name}(server, n):
+    with server_of(server):
+        (HERE / "busy.{name}").touch()
+        time.sleep(0.02)
+        (HERE / "busy.{name}").unlink()
+
+{mark}
+def test_{name}_alone():
+    for _ in range(50):
+        assert not list(HERE.glob("busy.*"))
+        time.sleep(0.01)
+
+def server_of(server):
+    import psycopg
+    connection = psycopg.connect(server.conninfo)
+    # The roles of a server are seen by all who use it.
+    connection.execute("CREATE ROLE the_same_name")
+    return connection
+
+@pytest.fixture(autouse=True)
+def nothing_left(server):
+    yield
+    import psycopg
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS the_same_name")
+"""
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_two_processes_have_a_server_each_and_a_marked_test_the_machine(tmp_path: Path, *, is_marked: bool) -> None:
+    mark = "@pytest.mark.alone" if is_marked else ""
+    for name in ("one", "two"):
+        (tmp_path / f"test_{name}.py").write_text(TWO_PROCESSES.format(name=name, mark=mark), encoding="utf-8")
+    outcome = run_tests("-p", "tests.conftest", "--server", "embedded", "--dist", "loadfile", tmp_path)
+    if is_marked:
+        assert outcome.exit_code == 0, outcome.stdout
+        assert "62 passed" in outcome.stdout
+        assert outcome.stdout.count("server: embedded") == 2
+    else:
+        # What the mark is for.
+        assert outcome.exit_code == 1, outcome.stdout
+        assert "_alone" in outcome.stdout
