@@ -54,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     """Say which server it is, also with -q. Tests without a database start none."""
+    if hasattr(config, "workerinput"):
+        return None  # its server runs already, and was told
     if config.option.collectonly or not any("server" in getattr(item, "fixturenames", ()) for item in items):
         return None
     server, told = _start(config)

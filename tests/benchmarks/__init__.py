@@ -1,0 +1,1 @@
+"""Measurements, each a command of its own that prints what it measured and never fails for being slow."""
