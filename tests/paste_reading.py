@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "migrations" / "0002.sync-availability.sql"
-COPIES = tuple(sorted((ROOT / "sql" / "dry_run").glob("0003.*.sql")))
+# What is decided is asked without reading a document.
+COPIES = tuple(path for path in sorted((ROOT / "sql" / "dry_run").glob("0003.*.sql")) if ".decided." not in path.name)
 BEGIN, END = "-- <reading>\n", "-- </reading>\n"
 
 

@@ -19,7 +19,7 @@ from schedtool.jobs import keys_of
 from schedtool.settings import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from psycopg import Connection
 
@@ -70,6 +70,7 @@ class Census:
         rescues: Documents that a setting would convert.
         defaults: Documents that were read with a default.
         settings: What the documents were read by.
+        decided: Rejected documents that somebody has accepted as they are.
         compared: Whether rows that exist already were looked at; False where their table is not there or not readable.
     """
 
@@ -83,7 +84,13 @@ class Census:
     defaults: Counter[str] = field(default_factory=Counter)
     settings: Mapping[str, Any] = field(default_factory=dict)
     compared: bool = True
+    decided: int = 0
     elapsed_s: float = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Rejected documents that nobody has decided about."""
+        return self.documents["rejected"] - self.decided
 
     @property
     def total(self) -> int:
@@ -93,10 +100,11 @@ class Census:
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a dry run: the census, what it compares with rows that exist, and what settings would rescue."""
+    """The files of a dry run: the census, what it compares with rows that exist, decisions, and what may be rescued."""
 
     census: SqlFile
     existing: SqlFile | None
+    decided: SqlFile | None
     rescues: SqlFile | None
 
 
@@ -109,7 +117,7 @@ def files_of(project: Project, migration: Migration) -> Files:
     files = {file.part: file for file in project.sql_files("dry_run", migration)}
     if None not in files:
         raise UsageError(f"{migration.id} has no file in sql/dry_run, so there is no dry run of it", code="no_dry_run")
-    return Files(files[None], files.get("existing"), files.get("rescues"))
+    return Files(files[None], files.get("existing"), files.get("decided"), files.get("rescues"))
 
 
 def census(
@@ -149,11 +157,14 @@ def census(
                     _add(found, files.rescues, rescued, on_reject, own_type)
             if files.existing is not None and found.compared:
                 try:
-                    _add(found, files.existing, ranges.read(connection, files.existing, values), on_reject, own_type)
+                    existing = ranges.read(connection, files.existing, values)
+                    rejects += _add(found, files.existing, existing, on_reject, own_type)
                 except psycopg.Error:
                     # Its tables come with the migrations: before them, and for a role that may not see them, every
                     # row would be a new one.
                     found.compared = False
+            if files.decided is not None and rejects:
+                found.decided += _decided(connection, files.decided, values, rejects)
             found.elapsed_s = time.monotonic() - started
             notify(Read(found.total, extent.estimate, found.documents["rejected"]))
     except psycopg.Error as error:
@@ -164,6 +175,16 @@ def census(
         ) from error
     found.elapsed_s = time.monotonic() - started
     return found
+
+
+def _decided(connection: Connection[Any], file: SqlFile, values: Mapping[str, str], rejects: Iterable[Found]) -> int:
+    """Count the rejects that a decision holds for; none where there are no decisions yet, or none to be read."""
+    try:
+        rows = ranges.read(connection, file, values)
+    except psycopg.Error:
+        return 0
+    accepted = {(row["key"], row["path"], row["reason"]) for row in rows}
+    return sum((str(reject.key), reject.path, reject.reason) in accepted for reject in rejects)
 
 
 def _add(

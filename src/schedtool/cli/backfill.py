@@ -208,16 +208,17 @@ def _dry_run(invocation: Invocation, project: Project, migration: Migration, pol
                 notify=lambda read: progress.update(read.documents, total=max(read.total, read.documents)),
                 wait=invocation.wait,
             )
-        rejected = census.documents["rejected"]
         if invocation.json:
             spool.seek(0)
             with invocation.answer() as out:
                 telling.write(out, census, (json.loads(line) for line in spool))
         else:
             telling.show(migration.id, census)
-    if rejected:
-        invocation.say(f"{rejected:,} documents would be rejected and wait for a decision; nothing was written")
-    return UNDECIDED if rejected else 0
+    if census.decided:
+        invocation.say(f"{census.decided:,} documents that would be rejected are accepted as they are")
+    if census.waiting:
+        invocation.say(f"{census.waiting:,} documents would be rejected and wait for a decision; nothing was written")
+    return UNDECIDED if census.waiting else 0
 
 
 def _spooled(spool: TextIO) -> Callable[[Found], None]:

@@ -26,7 +26,7 @@ BLOCKS = " ▏▎▍▌▋▊▉█"
 def write(out: JsonAnswer, census: Census, found: Iterator[object]) -> None:
     """Write a dry run as the command line promises it to programs; `found` are all rejects."""
     rows = census.rows["insert"] + census.rows["unchanged"]
-    out.ok = not census.documents["rejected"]
+    out.ok = not census.waiting
     out.put("dry_run", True)
     out.put(
         "documents",
