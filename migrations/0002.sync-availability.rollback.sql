@@ -38,7 +38,9 @@ BEGIN
                 DROP TRIGGER IF EXISTS providers_availability_update_trigger ON providers;
             END IF;
             IF to_regclass('provider_availability') IS NOT NULL THEN
-                DROP TRIGGER IF EXISTS provider_availability_sync_trigger ON provider_availability;
+                DROP TRIGGER IF EXISTS provider_availability_insert_trigger ON provider_availability;
+                DROP TRIGGER IF EXISTS provider_availability_update_trigger ON provider_availability;
+                DROP TRIGGER IF EXISTS provider_availability_delete_trigger ON provider_availability;
                 DROP TRIGGER IF EXISTS provider_availability_truncate_trigger ON provider_availability;
             END IF;
             IF to_regclass('provider_availability_rejects') IS NOT NULL THEN
@@ -67,7 +69,13 @@ BEGIN
     DROP FUNCTION IF EXISTS provider_availability_follow_row();
     DROP FUNCTION IF EXISTS provider_availability_refuse_truncate();
     DROP FUNCTION IF EXISTS provider_availability_patch(jsonb, jsonb, text, boolean, boolean, time, time, text);
-    DROP FUNCTION IF EXISTS provider_availability_leaves(jsonb);
+    DROP FUNCTION IF EXISTS provider_availability_set_day(anycompatible, text, boolean, time, time, text);
+    DROP FUNCTION IF EXISTS provider_availability_clear_day(anycompatible, text);
+    DROP FUNCTION IF EXISTS provider_availability_settle(anycompatible, text);
+    DROP FUNCTION IF EXISTS provider_availability_note(anycompatible, jsonb);
+    DROP FUNCTION IF EXISTS provider_availability_step(text);
+    DROP FUNCTION IF EXISTS provider_availability_agrees(boolean, time, time, text, boolean, time, time, text, jsonb);
+    DROP FUNCTION IF EXISTS provider_availability_read_each(jsonb[], jsonb);
     DROP FUNCTION IF EXISTS provider_availability_read(jsonb, jsonb);
     DROP TABLE IF EXISTS provider_availability_rejects;
     DROP TABLE IF EXISTS provider_availability_zones;

@@ -33,6 +33,12 @@ BEGIN
             USING ERRCODE = 'ST003', HINT = 'schedtool backfill goes on and brings it back; by hand: psql -f sql/batches/0003.backfill-provider-availability.after.sql';
     END IF;
     PERFORM set_config('jit', 'off', true);
+    -- The setting below counts for a role that may execute the triggers' functions; for another the rows would take the
+    -- documents along.
+    IF NOT has_function_privilege('provider_availability_follow_row()', 'EXECUTE') THEN
+        RAISE EXCEPTION 'role % may not switch off the triggers between rows and documents', current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Use the role that applied migration 0002.';
+    END IF;
     -- Sync off in this transaction, or deleting the rows would empty the documents.
     PERFORM set_config('schedtool.sync', 'document', true);
     -- providers first, as every writer does; then no row can be written any more.
@@ -47,9 +53,9 @@ BEGIN
     WHERE NOT EXISTS (
         SELECT
         FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS n (day, available, start_time, end_time, zone)
-        WHERE n.day = a.day_of_week
-            AND (a.is_available, a.timezone) IS NOT DISTINCT FROM (n.available, n.zone)
-            AND (NOT n.available OR (a.start_time, a.end_time) = (n.start_time, n.end_time))
+        WHERE n.day = a.day_of_week AND provider_availability_agrees(
+            a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, policy
+        )
     );
     IF unsaid > 0 AND 'provider_availability' <> ALL (string_to_array(replace(coalesce(current_setting('schedtool.lose', true), ''), ' ', ''), ',')) THEN
         RAISE EXCEPTION '% rows of provider_availability say what no document says', unsaid

@@ -30,8 +30,9 @@ BEGIN
         SELECT count(*)
         FROM pg_trigger AS t
         WHERE t.tgrelid IN (to_regclass('providers'), to_regclass('provider_availability')) AND t.tgenabled IN ('O', 'A')
-            AND t.tgname IN ('providers_availability_insert_trigger', 'providers_availability_update_trigger', 'provider_availability_sync_trigger')
-    ) < 3 THEN
+            AND t.tgname IN ('providers_availability_insert_trigger', 'providers_availability_update_trigger', 'provider_availability_insert_trigger',
+                'provider_availability_update_trigger', 'provider_availability_delete_trigger')
+    ) < 5 THEN
         RAISE EXCEPTION 'the triggers that keep rows and documents in step are not all there and enabled'
             USING HINT = 'A document written behind the backfill would be lost. Roll back 0002 and apply it again, or enable them.';
     ELSIF to_regproc('provider_availability_stand_in') IS NOT NULL THEN
@@ -70,8 +71,9 @@ BEGIN
             FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS n (day, available, start_time, end_time, zone)
             FULL JOIN unnest(s.days, s.available, s.starts, s.ends, s.zones) AS a (day, available, start_time, end_time, zone)
                 ON a.day = n.day
-            WHERE (a.available, a.zone) IS DISTINCT FROM (n.available, n.zone)
-                OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+            WHERE NOT provider_availability_agrees(
+                a.available, a.start_time, a.end_time, a.zone, n.available, n.start_time, n.end_time, n.zone, policy
+            )
         )
     END;
 
@@ -101,10 +103,8 @@ BEGIN
         FROM documents AS d
         JOIN provider_availability AS a ON a.provider_id = d.id
         LEFT JOIN days AS n ON n.id = a.provider_id AND n.day = a.day_of_week
-        WHERE d.outcome <> 'rejected' AND (
-            n.id IS NULL
-            OR (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
-            OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+        WHERE d.outcome <> 'rejected' AND NOT provider_availability_agrees(
+            a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, policy
         )
         GROUP BY a.provider_id
     ),

@@ -1939,57 +1939,114 @@ COMMIT;
 --
 -- COMMENT ON FUNCTION provider_availability_read(jsonb, jsonb) IS 'What a document of providers.availability says, under a policy: the one place that reads them.';
 --
--- -- The texts and flags below a value, with their paths, at most three deep and the first 16: what a patch may say anew.
--- CREATE OR REPLACE FUNCTION provider_availability_leaves(node jsonb)
--- RETURNS TABLE (path text[], value jsonb)
--- LANGUAGE sql STABLE AS $$
---     WITH RECURSIVE below AS (
---         SELECT '{}'::text[] AS path, node AS value, 0 AS depth
---         UNION ALL
---         SELECT b.path || m.key, m.value, b.depth + 1
---         FROM below AS b
---         CROSS JOIN LATERAL (
---             SELECT o.key, o.value FROM jsonb_each(CASE WHEN jsonb_typeof(b.value) = 'object' THEN b.value END) AS o (key, value)
---             UNION ALL
---             SELECT (e.i - 1)::text, e.value
---             FROM jsonb_array_elements(CASE WHEN jsonb_typeof(b.value) = 'array' THEN b.value END) WITH ORDINALITY AS e (value, i)
---         ) AS m
---         WHERE b.depth < 3
---     )
---     SELECT b.path, b.value
---     FROM below AS b
---     WHERE jsonb_typeof(b.value) IN ('string', 'boolean')
---     LIMIT 16
+-- -- Several documents read with one plan: starting the reading costs some ten times what it then takes for a document more,
+-- -- and planning it, once in a session, more than a hundred times. So everything below asks here, and asks once.
+-- CREATE OR REPLACE FUNCTION provider_availability_read_each(documents jsonb[], settings jsonb)
+-- RETURNS TABLE (
+--     i bigint,
+--     outcome text,
+--     reason text,
+--     path text,
+--     value text,
+--     ignored text[],
+--     days text[],
+--     available boolean[],
+--     starts time[],
+--     ends time[],
+--     zones text[],
+--     places text[]
+-- )
+-- LANGUAGE plpgsql STABLE SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+-- #variable_conflict use_column
+-- BEGIN
+--     RETURN QUERY
+--     SELECT d.i, r.outcome, r.reason, r.path, r.value, r.ignored, r.days, r.available, r.starts, r.ends, r.zones, r.places
+--     FROM unnest(provider_availability_read_each.documents) WITH ORDINALITY AS d (document, i)
+--     CROSS JOIN LATERAL provider_availability_read(d.document, provider_availability_read_each.settings) AS r;
+-- END
 -- $$;
 --
--- COMMENT ON FUNCTION provider_availability_leaves(jsonb) IS 'Texts and flags below a value, for provider_availability_patch.';
+-- COMMENT ON FUNCTION provider_availability_read_each(jsonb[], jsonb) IS 'What each of several documents says, under a policy; for the triggers, which have one or two.';
+--
+-- -- Whether a row says what a document's day says: the one rule by which rows and documents are held against each other, here,
+-- -- in the batches, in verify and in the drop. Times count on an available day only. A row without a timezone says none, like
+-- -- a document without one: both are meant in the policy's default_timezone where it has one.
+-- CREATE OR REPLACE FUNCTION provider_availability_agrees(
+--     is_available boolean, start_time time, end_time time, timezone text,
+--     available boolean, starts time, ends time, zone text, settings jsonb
+-- ) RETURNS boolean
+-- LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- AS $$
+--     SELECT is_available IS NOT DISTINCT FROM available
+--         AND coalesce(timezone, settings ->> 'default_timezone') IS NOT DISTINCT FROM zone
+--         AND (is_available IS NOT TRUE OR (start_time, end_time) IS NOT DISTINCT FROM (starts, ends))
+-- $$;
+--
+-- COMMENT ON FUNCTION provider_availability_agrees(boolean, time, time, text, boolean, time, time, text, jsonb)
+--     IS 'Whether a row of provider_availability says what a day of a document says.';
+--
+-- -- The last step of a path, as the reading writes it: how keys that are not read are known again.
+-- CREATE OR REPLACE FUNCTION provider_availability_step(key text) RETURNS text
+-- LANGUAGE sql IMMUTABLE AS $$
+--     SELECT CASE WHEN key ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN '.' || key
+--         ELSE '[''' || replace(replace(key, '\', '\\'), '''', '\''') || ''']'
+--     END
+-- $$;
+--
+-- COMMENT ON FUNCTION provider_availability_step(text) IS 'A key as the last step of a path, for provider_availability_patch.';
 --
 -- -- The document with one day said anew, everything else as it was: proposals from the closest to the roughest, of which
 -- -- the first that reads exactly as wanted is taken. NULL if none does, or if the document cannot be read.
 -- CREATE OR REPLACE FUNCTION provider_availability_patch(
 --     document jsonb, settings jsonb, day text, is_said boolean, is_available boolean, start_time time, end_time time, zone text
 -- ) RETURNS jsonb
--- LANGUAGE plpgsql STABLE SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+-- LANGUAGE plpgsql STABLE SET jit = off AS $$
+-- #variable_conflict use_variable
 -- DECLARE
 --     now_read record;
+--     -- The day as the document says it now.
+--     old record;
 --     at text[];
 --     holder text[];
---     old jsonb;
+--     old_value jsonb;
 --     start_text text := left(start_time::text, CASE WHEN right(start_time::text, 3) = ':00' THEN 5 ELSE 15 END);
 --     end_text text := left(end_time::text, CASE WHEN right(end_time::text, 3) = ':00' THEN 5 ELSE 15 END);
+--     said_zone text := coalesce(zone, settings ->> 'default_timezone');
 --     canonical jsonb;
 --     own_zone jsonb := CASE WHEN zone IS NULL THEN '{}' ELSE jsonb_build_object('timezone', zone) END;
 --     wanted jsonb;
---     proposed record;
+--     -- Texts and flags at the day's place, with their paths from the top in one text: what may be said anew.
+--     leaf_at text[];
+--     leaf_text text[];
+--     leaf_type text[];
+--     unread text[];
+--     times_differ boolean;
+--     flag_differs boolean;
+--     zone_differs boolean;
+--     proposals jsonb[];
+--     ranks numeric[];
+--     first integer := 1;
+--     width integer := 4;
+--     taken jsonb;
 -- BEGIN
 --     canonical := CASE WHEN is_available
 --         THEN jsonb_build_object('available', true, 'start', start_text, 'end', end_text)
 --         ELSE jsonb_build_object('available', false)
 --     END;
---     SELECT r.* INTO now_read FROM provider_availability_read(document, settings) AS r;
+--     SELECT r.* INTO now_read FROM provider_availability_read_each(ARRAY[document], settings) AS r;
 --     -- A document without any day may get its first one.
 --     IF now_read.outcome = 'rejected' AND (now_read.reason <> 'no_week' OR jsonb_typeof(document) <> 'object') THEN
 --         RETURN NULL;
+--     END IF;
+--     SELECT d.place, d.available, d.start_time, d.end_time, d.zone INTO old
+--     FROM unnest(now_read.days, now_read.available, now_read.starts, now_read.ends, now_read.zones, now_read.places)
+--         AS d (day, available, start_time, end_time, zone, place)
+--     WHERE d.day = provider_availability_patch.day;
+--     -- It says so already.
+--     IF NOT is_said AND old.available IS NULL OR is_said AND provider_availability_agrees(
+--         is_available, start_time, end_time, zone, old.available, old.start_time, old.end_time, old.zone, settings
+--     ) THEN
+--         RETURN document;
 --     END IF;
 --     -- What the days are to be read as afterwards, in one comparable value.
 --     SELECT coalesce(jsonb_object_agg(w.day, w.said), '{}') INTO wanted
@@ -2001,111 +2058,166 @@ COMMIT;
 --         UNION ALL
 --         SELECT
 --             provider_availability_patch.day,
---             jsonb_build_array(
---                 provider_availability_patch.is_available,
---                 CASE WHEN provider_availability_patch.is_available THEN provider_availability_patch.start_time END,
---                 CASE WHEN provider_availability_patch.is_available THEN provider_availability_patch.end_time END,
---                 coalesce(provider_availability_patch.zone, settings ->> 'default_timezone')
---             )
+--             jsonb_build_array(is_available, CASE WHEN is_available THEN start_time END, CASE WHEN is_available THEN end_time END, said_zone)
 --         WHERE is_said
 --     ) AS w;
---     SELECT string_to_array(substr(p.place, 2), E'\x1f') INTO at
---     FROM unnest(now_read.days, now_read.places) AS p (day, place)
---     WHERE p.day = provider_availability_patch.day AND p.place IS NOT NULL;
---     IF now_read.days IS NOT NULL AND at IS NULL THEN
+--     at := string_to_array(substr(old.place, 2), E'\x1f');
+--     old_value := document #> at;
+--     IF at IS NULL AND now_read.days IS NOT NULL THEN
 --         SELECT string_to_array(substr(p.place, 2), E'\x1f') INTO holder
 --         FROM unnest(now_read.places) AS p (place)
 --         WHERE p.place IS NOT NULL
 --         LIMIT 1;
 --         holder := holder[1 : cardinality(holder) - 1];
 --     END IF;
---     old := document #> at;
---     FOR proposed IN
+--     -- Of the keys that are not read: the last step of each path, as the reading writes it.
+--     SELECT array_agg(DISTINCT substring(i.path, '(?:\.[A-Za-z0-9_]+|\[''(?:[^''\\]|\\.)*''\])$')) INTO unread
+--     FROM unnest(now_read.ignored) AS i (path);
+--
+--     IF is_said AND at IS NOT NULL THEN
+--         times_differ := old.available IS DISTINCT FROM is_available
+--             OR is_available AND (old.start_time, old.end_time) IS DISTINCT FROM (start_time, end_time);
+--         flag_differs := old.available IS DISTINCT FROM is_available;
+--         zone_differs := old.zone IS DISTINCT FROM said_zone;
+--         -- At most three deep, and of texts those that may say hours, closed or a zone: a day may hold thousands of keys.
+--         WITH RECURSIVE below AS (
+--             SELECT at AS path, old_value AS value, 0 AS depth
+--             UNION ALL
+--             SELECT b.path || m.key, m.value, b.depth + 1
+--             FROM below AS b
+--             CROSS JOIN LATERAL (
+--                 SELECT o.key, o.value FROM jsonb_each(CASE WHEN jsonb_typeof(b.value) = 'object' THEN b.value END) AS o (key, value)
+--                 UNION ALL
+--                 SELECT (e.i - 1)::text, e.value
+--                 FROM jsonb_array_elements(CASE WHEN jsonb_typeof(b.value) = 'array' THEN b.value END) WITH ORDINALITY AS e (value, i)
+--             ) AS m
+--             WHERE b.depth < 3
+--         ),
+--         leaves AS (
+--             SELECT b.path, b.value #>> '{}' AS text, jsonb_typeof(b.value) AS type
+--             FROM below AS b
+--             WHERE CASE jsonb_typeof(b.value)
+--                 WHEN 'boolean' THEN true
+--                 WHEN 'string' THEN char_length(b.value #>> '{}') <= 64
+--                     AND (b.value #>> '{}' ~ '[0-9/]|UTC' OR old.available IS NOT TRUE)
+--             END
+--             LIMIT 16
+--         )
+--         SELECT array_agg(array_to_string(l.path, E'\x1f')), array_agg(l.text), array_agg(l.type) INTO leaf_at, leaf_text, leaf_type
+--         FROM leaves AS l;
 --         -- 1. The day at its place: the texts that say its times (one of them, so that "9:00" stays as it is, or two, or a
---         -- range), then its flag, then its zone; each as it is, or said anew.
---         SELECT t.cost + f.cost + z.cost AS rank, t.i, z.document
---         FROM (SELECT WHERE is_said AND at IS NOT NULL) AS day_is_there
---         CROSS JOIN LATERAL (
---             SELECT 0 AS cost, 0::bigint AS i, provider_availability_patch.document
+--         -- range), its flag, its zone; each as it is, or said anew where it differs.
+--         WITH leaves AS MATERIALIZED (
+--             SELECT
+--                 string_to_array(l.at, E'\x1f') AS path,
+--                 cardinality(at) < cardinality(string_to_array(l.at, E'\x1f')) AS is_below,
+--                 l.text,
+--                 l.type,
+--                 l.i,
+--                 -- Where the number of the old hour stands the old time is likely to be: only for the order of trying.
+--                 CASE WHEN ltrim(substring(l.text, '[0-9]+'), '0') IN (
+--                     to_char(old.start_time, 'FMHH24'), to_char(old.start_time, 'FMHH12')
+--                 ) THEN 0 ELSE 1 END AS is_not_start,
+--                 CASE WHEN ltrim(substring(l.text, '[0-9]+'), '0') IN (
+--                     to_char(old.end_time, 'FMHH24'), to_char(old.end_time, 'FMHH12')
+--                 ) THEN 0 ELSE 1 END AS is_not_end
+--             FROM unnest(leaf_at, leaf_text, leaf_type) WITH ORDINALITY AS l (at, text, type, i)
+--         ),
+--         times AS (
+--             SELECT 0::numeric AS cost, 0::bigint AS i, document
 --             UNION ALL
---             SELECT 1, 2 * a.i + s.i, jsonb_set(provider_availability_patch.document, at || a.path, to_jsonb(s.said))
---             FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
---             CROSS JOIN (VALUES (0, start_text), (1, end_text)) AS s (i, said)
---             WHERE is_available AND jsonb_typeof(a.value) = 'string'
+--             SELECT 1 + 0.5 * a.is_not_start, a.i, jsonb_set(document, a.path, to_jsonb(start_text))
+--             FROM leaves AS a
+--             WHERE times_differ AND is_available AND a.type = 'string' AND old.start_time IS DISTINCT FROM start_time
 --             UNION ALL
---             SELECT 2, a.i + b.i, jsonb_set(
---                 jsonb_set(provider_availability_patch.document, at || a.path, to_jsonb(start_text)), at || b.path, to_jsonb(end_text)
---             )
---             FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
---             CROSS JOIN provider_availability_leaves(old) WITH ORDINALITY AS b (path, value, i)
---             WHERE is_available AND a.i <> b.i AND jsonb_typeof(a.value) = 'string' AND jsonb_typeof(b.value) = 'string'
+--             SELECT 1 + 0.5 * a.is_not_end, a.i, jsonb_set(document, a.path, to_jsonb(end_text))
+--             FROM leaves AS a
+--             WHERE times_differ AND is_available AND a.type = 'string' AND old.end_time IS DISTINCT FROM end_time
 --             UNION ALL
---             SELECT 2, a.i, jsonb_set(
---                 provider_availability_patch.document, at || a.path,
---                 to_jsonb(CASE WHEN is_available THEN start_text || '-' || end_text ELSE 'closed' END)
---             )
---             FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
---             WHERE jsonb_typeof(a.value) = 'string'
+--             SELECT 2 + 0.25 * (a.is_not_start + b.is_not_end), a.i + b.i,
+--                 jsonb_set(jsonb_set(document, a.path, to_jsonb(start_text)), b.path, to_jsonb(end_text))
+--             FROM leaves AS a
+--             CROSS JOIN leaves AS b
+--             WHERE times_differ AND is_available AND a.i <> b.i AND a.type = 'string' AND b.type = 'string'
+--                 AND old.start_time IS DISTINCT FROM start_time AND old.end_time IS DISTINCT FROM end_time
+--             UNION ALL
+--             SELECT 2, a.i, jsonb_set(document, a.path, to_jsonb(CASE WHEN is_available THEN start_text || '-' || end_text ELSE 'closed' END))
+--             FROM leaves AS a
+--             WHERE times_differ AND a.type = 'string'
 --             UNION ALL
 --             -- An entry of a list is closed by a flag and no times.
---             SELECT 4, a.i + b.i, (provider_availability_patch.document #- (at || a.path)) #- (at || b.path)
---             FROM provider_availability_leaves(old) WITH ORDINALITY AS a (path, value, i)
---             CROSS JOIN provider_availability_leaves(old) WITH ORDINALITY AS b (path, value, i)
---             WHERE NOT is_available AND a.i < b.i AND cardinality(a.path) > 0
---                 AND a.value #>> '{}' ~ '[0-9]' AND b.value #>> '{}' ~ '[0-9]'
---         ) AS t (cost, i, document)
---         CROSS JOIN LATERAL (
---             SELECT 0 AS cost, t.document
---             UNION ALL
---             SELECT 1, jsonb_set(t.document, at || a.path, to_jsonb(NOT (a.value = 'true')))
---             FROM provider_availability_leaves(old) AS a (path, value)
---             WHERE jsonb_typeof(a.value) = 'boolean'
---             UNION ALL
---             SELECT 2, jsonb_set(t.document, at || '{available}'::text[], to_jsonb(provider_availability_patch.is_available))
---             WHERE jsonb_typeof(old) = 'object'
---         ) AS f (cost, document)
---         CROSS JOIN LATERAL (
---             SELECT 0 AS cost, f.document
---             UNION ALL
---             SELECT 1, jsonb_set(f.document, at || '{timezone}'::text[], to_jsonb(provider_availability_patch.zone))
---             WHERE jsonb_typeof(old) = 'object' AND zone IS NOT NULL
---             UNION ALL
---             SELECT 1, CASE WHEN zone IS NULL THEN f.document #- (at || a.path) ELSE jsonb_set(f.document, at || a.path, to_jsonb(zone)) END
---             FROM provider_availability_leaves(old) AS a (path, value)
---             WHERE cardinality(a.path) > 0 AND (a.value #>> '{}' LIKE '%/%' OR a.value #>> '{}' ~ 'UTC')
---         ) AS z (cost, document)
---         WHERE t.cost + f.cost + z.cost > 0
---         UNION ALL
---         SELECT 10, 0, document #- at
+--             SELECT 4, a.i + b.i, (document #- a.path) #- b.path
+--             FROM leaves AS a
+--             CROSS JOIN leaves AS b
+--             WHERE times_differ AND NOT is_available AND a.i < b.i AND a.is_below AND a.text ~ '[0-9]' AND b.text ~ '[0-9]'
+--         ),
+--         proposed AS (
+--             SELECT t.cost + f.cost + z.cost AS rank, t.i, z.document
+--             FROM times AS t
+--             CROSS JOIN LATERAL (
+--                 SELECT 0 AS cost, t.document
+--                 UNION ALL
+--                 SELECT 1, jsonb_set(t.document, a.path, to_jsonb(a.text <> 'true'))
+--                 FROM leaves AS a
+--                 WHERE flag_differs AND a.type = 'boolean'
+--                 UNION ALL
+--                 SELECT 2, jsonb_set(t.document, at || '{available}'::text[], to_jsonb(is_available))
+--                 WHERE flag_differs AND jsonb_typeof(old_value) = 'object'
+--             ) AS f (cost, document)
+--             CROSS JOIN LATERAL (
+--                 SELECT 0 AS cost, f.document
+--                 UNION ALL
+--                 SELECT 1, jsonb_set(f.document, at || '{timezone}'::text[], to_jsonb(zone))
+--                 WHERE zone_differs AND jsonb_typeof(old_value) = 'object' AND zone IS NOT NULL
+--                 UNION ALL
+--                 SELECT 1, CASE WHEN zone IS NULL THEN f.document #- a.path ELSE jsonb_set(f.document, a.path, to_jsonb(zone)) END
+--                 FROM leaves AS a
+--                 WHERE zone_differs AND a.is_below AND (a.text LIKE '%/%' OR a.text ~ 'UTC')
+--             ) AS z (cost, document)
+--             WHERE t.cost + f.cost + z.cost > 0
+--         )
+--         SELECT array_agg(p.document ORDER BY p.rank, p.i), array_agg(p.rank ORDER BY p.rank, p.i) INTO proposals, ranks
+--         FROM (
+--             SELECT p.rank, p.i, p.document
+--             FROM proposed AS p
+--             ORDER BY p.rank, p.i
+--             -- Each is read: a bound for documents made to be slow.
+--             LIMIT greatest(6, least(200, 200000 / pg_column_size(document)))
+--         ) AS p;
+--     END IF;
+--
+--     SELECT proposals || array_agg(p.document ORDER BY p.rank), ranks || array_agg(p.rank ORDER BY p.rank) INTO proposals, ranks
+--     FROM (
+--         SELECT 10::numeric AS rank, document #- at AS document
 --         WHERE NOT is_said AND at IS NOT NULL
 --         UNION ALL
 --         -- 2. The day in canonical form at its place, with what else it held.
---         SELECT 20, 0, jsonb_set(document, at, CASE jsonb_typeof(old) WHEN 'object' THEN old ELSE '{}' END || canonical || own_zone)
+--         SELECT 20, jsonb_set(document, at, CASE jsonb_typeof(old_value) WHEN 'object' THEN old_value ELSE '{}' END || canonical || own_zone)
 --         WHERE is_said AND at IS NOT NULL
 --         UNION ALL
---         SELECT 21 + e.cost, 0, jsonb_set(document, at, kept.members || e.named || canonical || own_zone)
+--         SELECT 21 + e.cost, jsonb_set(document, at, kept.members || e.named || canonical || own_zone)
 --         FROM (
 --             SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}')
---             FROM jsonb_each(CASE WHEN jsonb_typeof(old) = 'object' THEN old END) AS m (key, value)
---             WHERE EXISTS (SELECT FROM unnest(now_read.ignored) AS i (path) WHERE right(i.path, char_length(m.key) + 1) = '.' || m.key)
+--             FROM jsonb_each(CASE WHEN jsonb_typeof(old_value) = 'object' THEN old_value END) AS m (key, value)
+--             WHERE provider_availability_step(m.key) IN (SELECT unnest(unread))
 --         ) AS kept (members)
 --         CROSS JOIN (VALUES (0, '{}'::jsonb), (1, jsonb_build_object('day', day))) AS e (cost, named)
 --         WHERE is_said AND at IS NOT NULL
 --         UNION ALL
 --         -- 3. A day the document did not speak of.
---         SELECT 30 + o.cost, 0, jsonb_set(document, holder || day, canonical || o.zone)
+--         SELECT 30 + o.cost, jsonb_set(document, holder || day, canonical || o.zone)
 --         FROM (VALUES (0, '{}'::jsonb), (1, own_zone)) AS o (cost, zone)
 --         WHERE is_said AND at IS NULL AND jsonb_typeof(document #> holder) = 'object'
 --         UNION ALL
---         SELECT 32 + o.cost, 0, jsonb_insert(document, holder || '-1'::text, jsonb_build_object('day', day) || canonical || o.zone, true)
+--         SELECT 32 + o.cost, jsonb_insert(document, holder || '-1'::text, jsonb_build_object('day', day) || canonical || o.zone, true)
 --         FROM (VALUES (0, '{}'::jsonb), (1, own_zone)) AS o (cost, zone)
 --         WHERE is_said AND at IS NULL AND jsonb_typeof(document #> holder) = 'array'
 --         UNION ALL
---         SELECT 34, 0, document || jsonb_build_object(day, canonical || own_zone)
+--         SELECT 34, document || jsonb_build_object(day, canonical || own_zone)
 --         WHERE is_said AND now_read.reason = 'no_week'
 --         UNION ALL
 --         -- The same without the zone of days that are gone.
---         SELECT 35, 0, other.members || jsonb_build_object(day, canonical || own_zone)
+--         SELECT 35, other.members || jsonb_build_object(day, canonical || own_zone)
 --         FROM (
 --             SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}')
 --             FROM jsonb_each(CASE WHEN jsonb_typeof(document) = 'object' THEN document END) AS m (key, value)
@@ -2113,8 +2225,11 @@ COMMIT;
 --         ) AS other (members)
 --         WHERE is_said AND now_read.reason = 'no_week'
 --         UNION ALL
---         -- 4. The whole week in canonical form, with the keys that are not read.
---         SELECT 40, 0, kept.members || week.days
+--         -- 4. The whole week in canonical form, with the keys that are not read: below a wrapper, or at the top.
+--         SELECT 42 - cardinality(level.path), CASE
+--             WHEN level.path = '{}' THEN kept.members || week.days
+--             ELSE jsonb_set(document, level.path, kept.members || week.days)
+--         END
 --         FROM (
 --             SELECT coalesce(jsonb_object_agg(w.key, CASE WHEN (w.value ->> 0)::boolean
 --                 THEN jsonb_build_object(
@@ -2130,31 +2245,52 @@ COMMIT;
 --             FROM jsonb_each(wanted) AS w (key, value)
 --         ) AS week (days)
 --         CROSS JOIN (
+--             SELECT '{}'::text[] AS path, CASE WHEN jsonb_typeof(document) = 'object' THEN document ELSE '{}' END AS value
+--             UNION ALL
+--             (
+--                 SELECT w.path, w.value
+--                 FROM (
+--                     SELECT ARRAY[o.key] AS path, o.value
+--                     FROM jsonb_each(CASE WHEN jsonb_typeof(document) = 'object' THEN document END) AS o (key, value)
+--                     UNION ALL
+--                     SELECT ARRAY[o.key, u.key], u.value
+--                     FROM jsonb_each(CASE WHEN jsonb_typeof(document) = 'object' THEN document END) AS o (key, value)
+--                     CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(o.value) = 'object' THEN o.value END) AS u (key, value)
+--                 ) AS w (path, value)
+--                 WHERE at IS NULL AND holder IS NULL AND jsonb_typeof(w.value) IN ('object', 'array')
+--                     AND provider_availability_step(w.path[1]) NOT IN (SELECT unnest(unread))
+--                 LIMIT 8
+--             )
+--         ) AS level
+--         CROSS JOIN LATERAL (
 --             SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}')
---             FROM jsonb_each(CASE WHEN jsonb_typeof(document) = 'object' THEN document END) AS m (key, value)
---             WHERE '$.' || m.key = ANY (now_read.ignored)
+--             FROM jsonb_each(CASE WHEN jsonb_typeof(level.value) = 'object' THEN level.value END) AS m (key, value)
+--             WHERE provider_availability_step(m.key) IN (SELECT unnest(unread))
 --         ) AS kept (members)
 --         UNION ALL
---         SELECT 50, 0, '{}'
+--         SELECT 50, '{}'
 --         WHERE wanted = '{}'
---         ORDER BY 1, 2
---         -- What is proposed is read; a bound for documents made to be slow.
---         LIMIT CASE WHEN pg_column_size(document) > 8000 THEN 60 ELSE 400 END
---     LOOP
---         IF EXISTS (
---             SELECT
---             FROM provider_availability_read(proposed.document, settings) AS r
---             WHERE CASE r.outcome
---                 -- The last day is taken out, and other keys are left: no week any more, but nothing lost.
---                 WHEN 'rejected' THEN r.reason = 'no_week' AND wanted = '{}' AND proposed.rank < 40
---                 ELSE wanted = coalesce((
---                     SELECT jsonb_object_agg(d.day, jsonb_build_array(d.available, d.start_time, d.end_time, d.zone))
---                     FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS d (day, available, start_time, end_time, zone)
---                 ), '{}')
---             END
---         ) THEN
---             RETURN proposed.document;
+--     ) AS p;
+--
+--     -- A few at a time, the likeliest first.
+--     WHILE first <= cardinality(proposals) LOOP
+--         SELECT proposals[first + r.i - 1] INTO taken
+--         FROM provider_availability_read_each(proposals[first : first + width - 1], settings) AS r
+--         WHERE CASE r.outcome
+--             -- The last day is taken out, and other keys are left: no week any more, but nothing lost.
+--             WHEN 'rejected' THEN r.reason = 'no_week' AND wanted = '{}' AND ranks[first + r.i - 1] < 40
+--             ELSE wanted = coalesce((
+--                 SELECT jsonb_object_agg(d.day, jsonb_build_array(d.available, d.start_time, d.end_time, d.zone))
+--                 FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS d (day, available, start_time, end_time, zone)
+--             ), '{}')
+--         END
+--         ORDER BY r.i
+--         LIMIT 1;
+--         IF FOUND THEN
+--             RETURN taken;
 --         END IF;
+--         first := first + width;
+--         width := least(width * 2, 32);
 --     END LOOP;
 --     RETURN NULL;
 -- END
@@ -2163,29 +2299,97 @@ COMMIT;
 -- COMMENT ON FUNCTION provider_availability_patch(jsonb, jsonb, text, boolean, boolean, time, time, text)
 --     IS 'A document with one day said anew and everything else as it was.';
 --
+-- -- One provider's list entry brought up to what stands: a document that cannot be read, or whose rows differ, waits for a
+-- -- decision; one that equals its rows waits for none. Called where a trigger cannot know that without reading once more.
+-- CREATE OR REPLACE FUNCTION provider_availability_note(provider_id anycompatible, settings jsonb) RETURNS void
+-- LANGUAGE plpgsql SET jit = off AS $$
+-- #variable_conflict use_column
+-- DECLARE
+--     document jsonb;
+--     now_read record;
+--     differs text;
+-- BEGIN
+--     SELECT p.availability INTO document FROM providers AS p WHERE p.id = provider_availability_note.provider_id;
+--     IF NOT FOUND THEN
+--         RETURN;
+--     END IF;
+--     SELECT r.* INTO now_read FROM provider_availability_read_each(ARRAY[document], provider_availability_note.settings) AS r;
+--     IF now_read.outcome = 'rejected' THEN
+--         INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash, stale)
+--         SELECT provider_availability_note.provider_id, now_read.path, now_read.value, now_read.reason, md5(document::text),
+--             EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = provider_availability_note.provider_id)
+--         ON CONFLICT (provider_id) DO UPDATE
+--         SET path = EXCLUDED.path, value = EXCLUDED.value, reason = EXCLUDED.reason,
+--             document_hash = EXCLUDED.document_hash, stale = EXCLUDED.stale, rejected_at = EXCLUDED.rejected_at,
+--             accepted_by = NULL, accepted_at = NULL, note = NULL
+--         WHERE (j.path, j.reason, j.document_hash, j.stale)
+--             IS DISTINCT FROM (EXCLUDED.path, EXCLUDED.reason, EXCLUDED.document_hash, EXCLUDED.stale);
+--         RETURN;
+--     END IF;
+--     SELECT min(coalesce(n.day, a.day_of_week)) INTO differs
+--     FROM unnest(now_read.days, now_read.available, now_read.starts, now_read.ends, now_read.zones)
+--         AS n (day, available, start_time, end_time, zone)
+--     FULL JOIN (
+--         SELECT o.* FROM provider_availability AS o WHERE o.provider_id = provider_availability_note.provider_id
+--     ) AS a ON a.day_of_week = n.day
+--     WHERE NOT provider_availability_agrees(
+--         a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, provider_availability_note.settings
+--     );
+--     IF differs IS NULL THEN
+--         DELETE FROM provider_availability_rejects AS j WHERE j.provider_id = provider_availability_note.provider_id;
+--     ELSE
+--         INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash)
+--         VALUES (provider_availability_note.provider_id, '$', differs, 'row_differs', coalesce(md5(document::text), ''))
+--         ON CONFLICT (provider_id) DO UPDATE
+--         SET path = EXCLUDED.path, value = EXCLUDED.value, reason = EXCLUDED.reason,
+--             document_hash = EXCLUDED.document_hash, stale = EXCLUDED.stale, rejected_at = EXCLUDED.rejected_at,
+--             accepted_by = NULL, accepted_at = NULL, note = NULL
+--         WHERE (j.value, j.reason, j.document_hash) IS DISTINCT FROM (EXCLUDED.value, EXCLUDED.reason, EXCLUDED.document_hash);
+--     END IF;
+-- END
+-- $$;
+--
+-- COMMENT ON FUNCTION provider_availability_note(anycompatible, jsonb) IS 'Brings the reject of one provider up to what its document and its rows say now.';
+--
 -- -- Old code wrote a document: its rows follow. A document that cannot be read never fails the writer's transaction: its
 -- -- last good rows stay, and the reject says so. Only days whose old and new reading differ are touched.
 -- CREATE OR REPLACE FUNCTION provider_availability_follow_document() RETURNS trigger
--- LANGUAGE plpgsql SECURITY DEFINER SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+-- LANGUAGE plpgsql SECURITY DEFINER SET jit = off SET row_security = off AS $$
 -- DECLARE
 --     policy jsonb;
 --     document jsonb;
+--     listed record;
+--     reading record;
 --     new_read record;
 --     old_read record;
 --     -- Whether every day is held against its row, not only the days that this write says anew.
 --     whole boolean;
+--     touched text[];
+--     differs text;
 --     direction text := coalesce(current_setting('schedtool.sync', true), '');
 -- BEGIN
---     SELECT p.settings INTO policy FROM provider_availability_policy AS p ORDER BY p.version DESC LIMIT 1;
---     policy := coalesce(policy, '{}');
 --     -- Not NEW: a trigger of the application that fired before this one may have written the document once more.
---     SELECT p.availability INTO document FROM providers AS p WHERE p.id = NEW.id;
+--     SELECT p.availability, l.settings, j.reason, j.accepted_at IS NOT NULL AS is_accepted
+--     INTO listed
+--     FROM providers AS p
+--     LEFT JOIN (SELECT o.settings FROM provider_availability_policy AS o ORDER BY o.version DESC LIMIT 1) AS l ON true
+--     LEFT JOIN provider_availability_rejects AS j ON j.provider_id = p.id
+--     WHERE p.id = NEW.id;
 --     IF NOT FOUND THEN
 --         RETURN NULL;
 --     END IF;
---     SELECT r.* INTO new_read FROM provider_availability_read(document, policy) AS r;
---     SELECT r.* INTO old_read
---     FROM provider_availability_read(CASE WHEN TG_OP = 'UPDATE' THEN OLD.availability END, policy) AS r;
+--     document := listed.availability;
+--     policy := coalesce(listed.settings, '{}');
+--     FOR reading IN
+--         SELECT r.*
+--         FROM provider_availability_read_each(ARRAY[document, CASE WHEN TG_OP = 'UPDATE' THEN OLD.availability END], policy) AS r
+--     LOOP
+--         IF reading.i = 1 THEN
+--             new_read := reading;
+--         ELSE
+--             old_read := reading;
+--         END IF;
+--     END LOOP;
 --     IF new_read.outcome = 'rejected' THEN
 --         INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash, stale)
 --         SELECT NEW.id, new_read.path, new_read.value, new_read.reason, md5(document::text),
@@ -2195,44 +2399,58 @@ COMMIT;
 --             document_hash = EXCLUDED.document_hash, stale = EXCLUDED.stale, rejected_at = EXCLUDED.rejected_at,
 --             accepted_by = NULL, accepted_at = NULL, note = NULL;
 --         RETURN NULL;
---     ELSIF TG_OP = 'UPDATE' AND NEW.id = OLD.id AND old_read.outcome <> 'rejected'
---         AND (old_read.days, old_read.available, old_read.starts, old_read.ends, old_read.zones)
---             IS NOT DISTINCT FROM (new_read.days, new_read.available, new_read.starts, new_read.ends, new_read.zones) THEN
---         -- No day is said anew: a decision that its row stands goes on standing.
---         UPDATE provider_availability_rejects AS j
---         SET document_hash = md5(document::text)
---         WHERE j.provider_id = NEW.id AND j.reason = 'row_differs' AND j.accepted_at IS NOT NULL;
---         IF FOUND OR document IS NOT DISTINCT FROM NEW.availability AND NOT EXISTS (
---             SELECT FROM provider_availability_rejects AS j WHERE j.provider_id = NEW.id
---         ) THEN
---             RETURN NULL;
---         END IF;
 --     END IF;
---     -- Nothing between the writers and these rows but this setting, local to the transaction: the rows' triggers let them pass.
---     PERFORM set_config('schedtool.sync', 'document', true);
---     DELETE FROM provider_availability_rejects AS j WHERE j.provider_id = NEW.id;
---     whole := FOUND OR TG_OP = 'INSERT' OR NEW.id IS DISTINCT FROM OLD.id OR old_read.outcome = 'rejected'
---         OR document IS DISTINCT FROM NEW.availability;
+--     whole := old_read.outcome = 'rejected' OR listed.reason <> 'row_differs';
+--     whole := coalesce(whole, false);
+--     touched := ARRAY(
+--         SELECT coalesce(n.day, o.day)
+--         FROM unnest(new_read.days, new_read.available, new_read.starts, new_read.ends, new_read.zones)
+--             AS n (day, available, start_time, end_time, zone)
+--         FULL JOIN unnest(old_read.days, old_read.available, old_read.starts, old_read.ends, old_read.zones)
+--             AS o (day, available, start_time, end_time, zone) ON o.day = n.day
+--         WHERE whole OR (o.day, o.available, o.start_time, o.end_time, o.zone)
+--             IS DISTINCT FROM (n.day, n.available, n.start_time, n.end_time, n.zone)
+--     );
+--     IF NOT whole AND touched = '{}' THEN
+--         -- No day is said anew: a decision that its row stands goes on standing.
+--         IF listed.reason IS NOT NULL THEN
+--             UPDATE provider_availability_rejects AS j SET document_hash = coalesce(md5(document::text), '') WHERE j.provider_id = NEW.id;
+--         END IF;
+--         RETURN NULL;
+--     END IF;
+--     -- Nothing between the writers and these rows but this setting: it holds for the rows of this provider, in this
+--     -- transaction, and only for the role whose function this is.
+--     PERFORM set_config('schedtool.sync', 'document ' || NEW.id, true);
 --     DELETE FROM provider_availability AS a
 --     WHERE a.provider_id = NEW.id
 --         AND a.day_of_week <> ALL (coalesce(new_read.days, '{}'))
---         AND (whole OR a.day_of_week = ANY (coalesce(old_read.days, '{}')));
+--         AND (whole OR a.day_of_week = ANY (touched));
 --     INSERT INTO provider_availability AS a (provider_id, day_of_week, is_available, start_time, end_time, timezone)
 --     SELECT NEW.id, n.day, n.available, n.start_time, n.end_time, n.zone
 --     FROM unnest(new_read.days, new_read.available, new_read.starts, new_read.ends, new_read.zones)
 --         AS n (day, available, start_time, end_time, zone)
---     WHERE whole OR NOT EXISTS (
---         SELECT FROM unnest(old_read.days, old_read.available, old_read.starts, old_read.ends, old_read.zones)
---             AS o (day, available, start_time, end_time, zone)
---         WHERE (o.day, o.available, o.start_time, o.end_time, o.zone)
---             IS NOT DISTINCT FROM (n.day, n.available, n.start_time, n.end_time, n.zone)
---     )
+--     WHERE n.day = ANY (touched)
 --     ON CONFLICT (provider_id, day_of_week) DO UPDATE
 --     SET is_available = EXCLUDED.is_available, start_time = EXCLUDED.start_time, end_time = EXCLUDED.end_time,
 --         timezone = EXCLUDED.timezone
---     WHERE (a.is_available, a.timezone) IS DISTINCT FROM (EXCLUDED.is_available, EXCLUDED.timezone)
---         OR EXCLUDED.is_available AND (a.start_time, a.end_time) IS DISTINCT FROM (EXCLUDED.start_time, EXCLUDED.end_time);
+--     WHERE NOT provider_availability_agrees(
+--         a.is_available, a.start_time, a.end_time, a.timezone,
+--         EXCLUDED.is_available, EXCLUDED.start_time, EXCLUDED.end_time, EXCLUDED.timezone, policy
+--     );
 --     PERFORM set_config('schedtool.sync', direction, true);
+--     -- What stands is looked at, not what was written: a trigger of the application may have changed or refused it, or have
+--     -- written the document meanwhile.
+--     SELECT min(coalesce(n.day, a.day_of_week)) INTO differs
+--     FROM unnest(new_read.days, new_read.available, new_read.starts, new_read.ends, new_read.zones)
+--         AS n (day, available, start_time, end_time, zone)
+--     FULL JOIN (SELECT o.* FROM provider_availability AS o WHERE o.provider_id = NEW.id) AS a ON a.day_of_week = n.day
+--     WHERE NOT provider_availability_agrees(
+--         a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, policy
+--     );
+--     IF differs IS NOT NULL OR listed.reason IS NOT NULL
+--         OR (SELECT p.availability FROM providers AS p WHERE p.id = NEW.id) IS DISTINCT FROM document THEN
+--         PERFORM provider_availability_note(NEW.id, policy);
+--     END IF;
 --     RETURN NULL;
 -- END
 -- $$;
@@ -2242,99 +2460,225 @@ COMMIT;
 -- -- New code wrote a row: its document follows, that day only. Where the document cannot be read it is left alone, and its
 -- -- reject is stale. The drop of the column replaces this body by one that does nothing.
 -- CREATE OR REPLACE FUNCTION provider_availability_follow_row() RETURNS trigger
--- LANGUAGE plpgsql SECURITY DEFINER SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+-- LANGUAGE plpgsql SECURITY DEFINER SET jit = off SET row_security = off AS $$
 -- DECLARE
 --     policy jsonb;
 --     document jsonb;
+--     listed record;
 --     patched jsonb;
 --     target record;
 --     said record;
 --     direction text := coalesce(current_setting('schedtool.sync', true), '');
 -- BEGIN
---     SELECT p.settings INTO policy FROM provider_availability_policy AS p ORDER BY p.version DESC LIMIT 1;
---     policy := coalesce(policy, '{}');
+--     -- The key of the provider changed, and its rows with it: nobody wrote a row.
+--     IF TG_OP = 'UPDATE' AND NEW.provider_id <> OLD.provider_id
+--         AND (NEW.day_of_week, NEW.is_available, NEW.start_time, NEW.end_time, NEW.timezone)
+--             IS NOT DISTINCT FROM (OLD.day_of_week, OLD.is_available, OLD.start_time, OLD.end_time, OLD.timezone)
+--         AND NOT EXISTS (SELECT FROM providers AS p WHERE p.id = OLD.provider_id) THEN
+--         RETURN NULL;
+--     END IF;
 --     FOR target IN
 --         SELECT OLD.provider_id AS provider_id, OLD.day_of_week AS day WHERE TG_OP <> 'INSERT'
 --         UNION
 --         SELECT NEW.provider_id, NEW.day_of_week WHERE TG_OP <> 'DELETE'
 --         ORDER BY 1, 2
 --     LOOP
---         SELECT p.availability INTO document FROM providers AS p WHERE p.id = target.provider_id FOR NO KEY UPDATE;
+--         PERFORM FROM providers AS p WHERE p.id = target.provider_id FOR NO KEY UPDATE;
 --         -- The provider is being deleted, and its rows with it.
 --         CONTINUE WHEN NOT FOUND;
+--         -- Behind the lock, since which the column can no longer go: where it went before, the rows are all there is.
+--         IF NOT EXISTS (
+--             SELECT FROM pg_attribute AS a
+--             WHERE a.attrelid = to_regclass('providers') AND a.attname = 'availability' AND NOT a.attisdropped
+--         ) THEN
+--             RETURN NULL;
+--         END IF;
+--         -- A statement of its own: one that waited for the lock would go on reading with the snapshot from before the wait.
+--         SELECT p.availability, l.settings, j.reason INTO listed
+--         FROM providers AS p
+--         LEFT JOIN (SELECT o.settings FROM provider_availability_policy AS o ORDER BY o.version DESC LIMIT 1) AS l ON true
+--         LEFT JOIN provider_availability_rejects AS j ON j.provider_id = p.id
+--         WHERE p.id = target.provider_id;
+--         document := listed.availability;
+--         policy := coalesce(listed.settings, '{}');
 --         SELECT a.is_available, a.start_time, a.end_time, a.timezone INTO said
 --         FROM provider_availability AS a
 --         WHERE a.provider_id = target.provider_id AND a.day_of_week = target.day;
---         CONTINUE WHEN EXISTS (
---             SELECT
---             FROM provider_availability_read(document, policy) AS r
---             LEFT JOIN LATERAL unnest(r.days, r.available, r.starts, r.ends, r.zones)
---                 AS d (day, available, start_time, end_time, zone) ON d.day = target.day
---             WHERE r.outcome <> 'rejected'
---                 AND d.available IS NOT DISTINCT FROM said.is_available
---                 AND (NOT coalesce(d.available, false) OR (d.start_time, d.end_time) = (said.start_time, said.end_time))
---                 AND (d.available IS NULL OR d.zone IS NOT DISTINCT FROM coalesce(said.timezone, policy ->> 'default_timezone'))
---         );
 --         patched := provider_availability_patch(
 --             document, policy, target.day, said.is_available IS NOT NULL, said.is_available, said.start_time, said.end_time, said.timezone
 --         );
---         IF patched IS NULL THEN
---             -- Unreadable: its reject is stale from now on. Readable, but no document can say this row: a decision is needed.
---             UPDATE provider_availability_rejects AS j SET stale = true WHERE j.provider_id = target.provider_id;
---             IF NOT FOUND THEN
---                 INSERT INTO provider_availability_rejects (provider_id, path, value, reason, document_hash)
---                 VALUES (target.provider_id, '$', target.day, 'row_differs', coalesce(md5(document::text), ''));
---             END IF;
---         ELSIF patched IS DISTINCT FROM document THEN
---             PERFORM set_config('schedtool.sync', 'rows', true);
+--         -- Only for this very document: what a trigger of the application makes of it is a write of its own.
+--         IF patched IS DISTINCT FROM document AND patched IS NOT NULL THEN
+--             PERFORM set_config('schedtool.sync', 'rows ' || target.provider_id || ' ' || jsonb_hash(patched), true);
 --             UPDATE providers AS p SET availability = patched WHERE p.id = target.provider_id;
 --             PERFORM set_config('schedtool.sync', direction, true);
---             -- Without its last day a document that holds other keys is one that holds no week; with a first one, a week again.
---             DELETE FROM provider_availability_rejects AS j WHERE j.provider_id = target.provider_id AND j.reason = 'no_week';
---             INSERT INTO provider_availability_rejects (provider_id, path, value, reason, document_hash)
---             SELECT target.provider_id, r.path, r.value, r.reason, md5(patched::text)
---             FROM provider_availability_read(patched, policy) AS r
---             WHERE r.outcome = 'rejected'
---             ON CONFLICT DO NOTHING;
+--         END IF;
+--         -- The document cannot be read, or no document can say this row; or there was a decision to take; or the last day
+--         -- went, and what is left may be no week; or it is not our document that stands.
+--         IF patched IS NULL OR listed.reason IS NOT NULL
+--             OR said.is_available IS NULL AND NOT EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = target.provider_id)
+--             OR (SELECT p.availability FROM providers AS p WHERE p.id = target.provider_id) IS DISTINCT FROM patched THEN
+--             PERFORM provider_availability_note(target.provider_id, policy);
 --         END IF;
 --     END LOOP;
---     RETURN NULL;
--- EXCEPTION WHEN undefined_column THEN
---     -- The column went between the statement's start and here: the rows are all there is. Anything else is somebody's fault.
---     IF EXISTS (
---         SELECT FROM pg_attribute AS a
---         WHERE a.attrelid = to_regclass('providers') AND a.attname = 'availability' AND NOT a.attisdropped
---     ) THEN
---         RAISE;
---     END IF;
 --     RETURN NULL;
 -- END
 -- $$;
 --
 -- COMMENT ON FUNCTION provider_availability_follow_row() IS 'Trigger: a write to a row reaches its day in the document.';
 --
+-- -- TRUNCATE of the rows alone would empty them behind the documents' back; together with providers nothing is left behind.
 -- CREATE OR REPLACE FUNCTION provider_availability_refuse_truncate() RETURNS trigger
--- LANGUAGE plpgsql AS $$
+-- LANGUAGE plpgsql SECURITY DEFINER SET row_security = off AS $$
 -- BEGIN
---     RAISE EXCEPTION 'provider_availability cannot be truncated while its documents follow its rows'
---         USING ERRCODE = 'ST003', HINT = 'DELETE reaches the documents; or drop the column first (schedtool apply --contract).';
+--     IF EXISTS (
+--         SELECT FROM pg_attribute AS a
+--         WHERE a.attrelid = to_regclass('providers') AND a.attname = 'availability' AND NOT a.attisdropped
+--     ) AND EXISTS (SELECT FROM providers) THEN
+--         RAISE EXCEPTION 'provider_availability cannot be truncated while its documents follow its rows'
+--             USING ERRCODE = 'ST003', HINT = 'DELETE reaches the documents; or drop the column first (schedtool apply --contract).';
+--     END IF;
+--     RETURN NULL;
 -- END
 -- $$;
 --
 -- COMMENT ON FUNCTION provider_availability_refuse_truncate() IS 'Trigger: TRUNCATE would empty the rows behind the documents'' back.';
 --
--- -- Rights and search path of the trigger functions: old code needs no grants on our tables, and cannot lend us its own.
+-- -- For new code: one day of one provider, with the provider locked first, as old code locks it. A row written without that
+-- -- locks the row first and the provider second, and now and then meets an old writer the other way round: a deadlock.
+-- CREATE OR REPLACE FUNCTION provider_availability_set_day(
+--     provider_id anycompatible,
+--     day_of_week text,
+--     is_available boolean,
+--     start_time time DEFAULT NULL,
+--     end_time time DEFAULT NULL,
+--     timezone text DEFAULT NULL
+-- ) RETURNS provider_availability
+-- LANGUAGE plpgsql AS $$
+-- #variable_conflict use_column
+-- DECLARE
+--     key providers.id%TYPE := provider_availability_set_day.provider_id;
+--     said provider_availability;
+-- BEGIN
+--     PERFORM FROM providers AS p WHERE p.id = key FOR NO KEY UPDATE;
+--     INSERT INTO provider_availability AS a (provider_id, day_of_week, is_available, start_time, end_time, timezone)
+--     VALUES (
+--         key, provider_availability_set_day.day_of_week, provider_availability_set_day.is_available,
+--         provider_availability_set_day.start_time, provider_availability_set_day.end_time, provider_availability_set_day.timezone
+--     )
+--     ON CONFLICT (provider_id, day_of_week) DO UPDATE
+--     SET is_available = EXCLUDED.is_available, start_time = EXCLUDED.start_time, end_time = EXCLUDED.end_time,
+--         timezone = coalesce(EXCLUDED.timezone, a.timezone)
+--     RETURNING * INTO said;
+--     RETURN said;
+-- END
+-- $$;
+--
+-- COMMENT ON FUNCTION provider_availability_set_day(anycompatible, text, boolean, time, time, text)
+--     IS 'Sets a provider''s hours on one day and returns the row; locks the provider first. A timezone that is not given stays as it is.';
+--
+-- CREATE OR REPLACE FUNCTION provider_availability_clear_day(provider_id anycompatible, day_of_week text) RETURNS boolean
+-- LANGUAGE plpgsql AS $$
+-- #variable_conflict use_column
+-- DECLARE
+--     key providers.id%TYPE := provider_availability_clear_day.provider_id;
+-- BEGIN
+--     PERFORM FROM providers AS p WHERE p.id = key FOR NO KEY UPDATE;
+--     DELETE FROM provider_availability AS a WHERE a.provider_id = key AND a.day_of_week = provider_availability_clear_day.day_of_week;
+--     RETURN FOUND;
+-- END
+-- $$;
+--
+-- COMMENT ON FUNCTION provider_availability_clear_day(anycompatible, text)
+--     IS 'Takes one day out of a provider''s week, as if nothing had been said about it; locks the provider first. Whether there was one.';
+--
+-- -- For whoever decides about a difference that is there: after an emergency stop, or a row_differs.
+-- CREATE OR REPLACE FUNCTION provider_availability_settle(provider_id anycompatible, in_favour_of text) RETURNS integer
+-- LANGUAGE plpgsql SET jit = off AS $$
+-- #variable_conflict use_column
+-- DECLARE
+--     key providers.id%TYPE := provider_availability_settle.provider_id;
+--     policy jsonb;
+--     document jsonb;
+--     difference record;
+--     n integer := 0;
+-- BEGIN
+--     IF in_favour_of IS NULL OR in_favour_of NOT IN ('document', 'rows') THEN
+--         RAISE EXCEPTION 'in favour of % is neither ''document'' nor ''rows''', coalesce(quote_literal(in_favour_of), 'NULL')
+--             USING ERRCODE = 'invalid_parameter_value';
+--     END IF;
+--     PERFORM FROM providers AS p WHERE p.id = key FOR NO KEY UPDATE;
+--     SELECT o.settings INTO policy FROM provider_availability_policy AS o ORDER BY o.version DESC LIMIT 1;
+--     policy := coalesce(policy, '{}');
+--     SELECT p.availability INTO document FROM providers AS p WHERE p.id = key;
+--     FOR difference IN
+--         SELECT coalesce(d.day, a.day_of_week) AS day, a.id IS NOT NULL AS is_row, d.day IS NOT NULL AS is_read,
+--             d.available, d.starts, d.ends, d.zone, a.is_available, a.start_time, a.end_time, a.timezone
+--         FROM (
+--             SELECT u.*
+--             FROM provider_availability_read_each(ARRAY[document], policy) AS r
+--             CROSS JOIN LATERAL unnest(r.days, r.available, r.starts, r.ends, r.zones) AS u (day, available, starts, ends, zone)
+--         ) AS d
+--         FULL JOIN (SELECT o.* FROM provider_availability AS o WHERE o.provider_id = key) AS a ON a.day_of_week = d.day
+--         WHERE NOT provider_availability_agrees(
+--             a.is_available, a.start_time, a.end_time, a.timezone, d.available, d.starts, d.ends, d.zone, policy
+--         )
+--             -- A document that cannot be read says nothing in whose favour rows could go.
+--             AND (SELECT r.outcome <> 'rejected' FROM provider_availability_read_each(ARRAY[document], policy) AS r)
+--         ORDER BY 1
+--     LOOP
+--         n := n + 1;
+--         IF in_favour_of = 'rows' THEN
+--             document := provider_availability_patch(
+--                 document, policy, difference.day, difference.is_row,
+--                 difference.is_available, difference.start_time, difference.end_time, difference.timezone
+--             );
+--             IF document IS NULL THEN
+--                 RAISE EXCEPTION 'no document can say the row of provider % on %', key, difference.day
+--                     USING ERRCODE = 'ST003', HINT = 'Accept the difference by name, or settle it in favour of the document.';
+--             END IF;
+--         ELSIF difference.is_read THEN
+--             INSERT INTO provider_availability AS a (provider_id, day_of_week, is_available, start_time, end_time, timezone)
+--             VALUES (key, difference.day, difference.available, difference.starts, difference.ends, difference.zone)
+--             ON CONFLICT (provider_id, day_of_week) DO UPDATE
+--             SET is_available = EXCLUDED.is_available, start_time = EXCLUDED.start_time, end_time = EXCLUDED.end_time,
+--                 timezone = EXCLUDED.timezone;
+--         ELSE
+--             DELETE FROM provider_availability AS a WHERE a.provider_id = key AND a.day_of_week = difference.day;
+--         END IF;
+--     END LOOP;
+--     IF in_favour_of = 'rows' AND n > 0 THEN
+--         UPDATE providers AS p SET availability = document WHERE p.id = key;
+--     END IF;
+--     PERFORM provider_availability_note(key, policy);
+--     RETURN n;
+-- END
+-- $$;
+--
+-- COMMENT ON FUNCTION provider_availability_settle(anycompatible, text)
+--     IS 'Ends every difference between a provider''s document and its rows, in favour of ''document'' or ''rows''; returns how many days it were.';
+--
+-- -- Rights and search path: old code needs no grants on our tables, and cannot lend us its own.
 -- DO $$
 -- DECLARE
 --     name text;
 -- BEGIN
---     FOREACH name IN ARRAY ARRAY['provider_availability_follow_document', 'provider_availability_follow_row'] LOOP
---         EXECUTE format('ALTER FUNCTION %I() SET search_path = pg_catalog, %I, pg_temp', name, current_schema());
---         EXECUTE format('REVOKE ALL ON FUNCTION %I() FROM PUBLIC', name);
+--     FOREACH name IN ARRAY ARRAY[
+--         'provider_availability_follow_document()', 'provider_availability_follow_row()', 'provider_availability_refuse_truncate()',
+--         'provider_availability_set_day(anycompatible, text, boolean, time, time, text)', 'provider_availability_clear_day(anycompatible, text)',
+--         'provider_availability_settle(anycompatible, text)', 'provider_availability_note(anycompatible, jsonb)'
+--     ] LOOP
+--         EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', name, current_schema());
+--     END LOOP;
+--     FOREACH name IN ARRAY ARRAY['follow_document()', 'follow_row()', 'refuse_truncate()', 'settle(anycompatible, text)', 'note(anycompatible, jsonb)'] LOOP
+--         EXECUTE format('REVOKE ALL ON FUNCTION provider_availability_%s FROM PUBLIC', name);
 --     END LOOP;
 -- END
 -- $$;
 --
+-- -- In the WHEN of each trigger stands what may pass it: what the function of the other direction writes just now, which names
+-- -- the provider (and for a document its hash) in a setting; and a batch, which writes rows from documents. The setting
+-- -- counts for a role that may execute the trigger functions: their owner, and so not for an application that sets it.
 -- DO $$
 -- BEGIN
 --     -- Bare psql goes on behind a guard that said no: triggers on another type would fail every writer.
@@ -2344,37 +2688,58 @@ COMMIT;
 --     ) THEN
 --         RAISE EXCEPTION 'table providers has no column availability of type jsonb; no trigger is made'
 --             USING ERRCODE = 'undefined_column';
---     ELSIF NOT EXISTS (
---         SELECT FROM pg_constraint AS c
---         WHERE c.conrelid = to_regclass('provider_availability_rejects')
---             AND c.conname = 'provider_availability_rejects_provider_id_fkey'
---     ) THEN
---         RAISE EXCEPTION 'the tables of this migration are not the ones made here; no trigger is made'
---             USING ERRCODE = 'undefined_table';
 --     END IF;
 --     IF current_setting('lock_timeout') = '0' THEN
 --         PERFORM set_config('lock_timeout', '500ms', true);
 --     END IF;
 --     CREATE OR REPLACE TRIGGER providers_availability_insert_trigger
 --         AFTER INSERT ON providers
---         FOR EACH ROW WHEN (NEW.availability IS NOT NULL AND current_setting('schedtool.sync', true) IS DISTINCT FROM 'rows')
+--         FOR EACH ROW WHEN (NEW.availability IS NOT NULL)
 --         EXECUTE FUNCTION provider_availability_follow_document();
 --     CREATE OR REPLACE TRIGGER providers_availability_update_trigger
 --         AFTER UPDATE ON providers
 --         FOR EACH ROW WHEN (
---             OLD.availability IS DISTINCT FROM NEW.availability AND current_setting('schedtool.sync', true) IS DISTINCT FROM 'rows'
+--             OLD.availability IS DISTINCT FROM NEW.availability AND (
+--                 coalesce(current_setting('schedtool.sync', true), '')
+--                     IS DISTINCT FROM 'rows ' || NEW.id || ' ' || jsonb_hash(NEW.availability)
+--                 OR NOT has_function_privilege('provider_availability_follow_document()'::regprocedure, 'EXECUTE')
+--             )
 --         )
 --         EXECUTE FUNCTION provider_availability_follow_document();
 --     COMMENT ON TRIGGER providers_availability_insert_trigger ON providers IS 'A new document reaches its rows.';
 --     COMMENT ON TRIGGER providers_availability_update_trigger ON providers IS 'A changed document reaches its rows.';
---     CREATE OR REPLACE TRIGGER provider_availability_sync_trigger
---         AFTER INSERT OR UPDATE OR DELETE ON provider_availability
---         FOR EACH ROW WHEN (current_setting('schedtool.sync', true) IS DISTINCT FROM 'document')
+--     CREATE OR REPLACE TRIGGER provider_availability_insert_trigger
+--         AFTER INSERT ON provider_availability
+--         FOR EACH ROW WHEN (
+--             coalesce(current_setting('schedtool.sync', true), '') NOT IN ('document', 'document ' || NEW.provider_id)
+--             OR NOT has_function_privilege('provider_availability_follow_row()'::regprocedure, 'EXECUTE')
+--         )
 --         EXECUTE FUNCTION provider_availability_follow_row();
---     COMMENT ON TRIGGER provider_availability_sync_trigger ON provider_availability IS 'A changed row reaches its document.';
+--     -- A row that says what it said before is no write: whoever saves it only touched it.
+--     CREATE OR REPLACE TRIGGER provider_availability_update_trigger
+--         AFTER UPDATE ON provider_availability
+--         FOR EACH ROW WHEN (
+--             (OLD.provider_id, OLD.day_of_week, OLD.is_available, OLD.start_time, OLD.end_time, OLD.timezone)
+--                 IS DISTINCT FROM (NEW.provider_id, NEW.day_of_week, NEW.is_available, NEW.start_time, NEW.end_time, NEW.timezone)
+--             AND (
+--                 coalesce(current_setting('schedtool.sync', true), '') NOT IN ('document', 'document ' || NEW.provider_id)
+--                 OR NOT has_function_privilege('provider_availability_follow_row()'::regprocedure, 'EXECUTE')
+--             )
+--         )
+--         EXECUTE FUNCTION provider_availability_follow_row();
+--     CREATE OR REPLACE TRIGGER provider_availability_delete_trigger
+--         AFTER DELETE ON provider_availability
+--         FOR EACH ROW WHEN (
+--             coalesce(current_setting('schedtool.sync', true), '') NOT IN ('document', 'document ' || OLD.provider_id)
+--             OR NOT has_function_privilege('provider_availability_follow_row()'::regprocedure, 'EXECUTE')
+--         )
+--         EXECUTE FUNCTION provider_availability_follow_row();
 --     CREATE OR REPLACE TRIGGER provider_availability_truncate_trigger
---         BEFORE TRUNCATE ON provider_availability
+--         AFTER TRUNCATE ON provider_availability
 --         FOR EACH STATEMENT EXECUTE FUNCTION provider_availability_refuse_truncate();
+--     COMMENT ON TRIGGER provider_availability_insert_trigger ON provider_availability IS 'A new row reaches its document.';
+--     COMMENT ON TRIGGER provider_availability_update_trigger ON provider_availability IS 'A changed row reaches its document.';
+--     COMMENT ON TRIGGER provider_availability_delete_trigger ON provider_availability IS 'A row that goes takes its day out of its document.';
 --     COMMENT ON TRIGGER provider_availability_truncate_trigger ON provider_availability IS 'TRUNCATE would leave the documents behind.';
 -- END
 -- $$;
@@ -2418,8 +2783,9 @@ COMMIT;
 --         SELECT count(*)
 --         FROM pg_trigger AS t
 --         WHERE t.tgrelid IN (to_regclass('providers'), to_regclass('provider_availability')) AND t.tgenabled IN ('O', 'A')
---             AND t.tgname IN ('providers_availability_insert_trigger', 'providers_availability_update_trigger', 'provider_availability_sync_trigger')
---     ) < 3 THEN
+--             AND t.tgname IN ('providers_availability_insert_trigger', 'providers_availability_update_trigger', 'provider_availability_insert_trigger',
+--                 'provider_availability_update_trigger', 'provider_availability_delete_trigger')
+--     ) < 5 THEN
 --         RAISE EXCEPTION 'the triggers that keep rows and documents in step are not all there and enabled'
 --             USING HINT = 'A document written behind the backfill would be lost. Roll back 0002 and apply it again, or enable them.';
 --     ELSIF to_regproc('provider_availability_stand_in') IS NOT NULL THEN
@@ -2458,8 +2824,9 @@ COMMIT;
 --             FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS n (day, available, start_time, end_time, zone)
 --             FULL JOIN unnest(s.days, s.available, s.starts, s.ends, s.zones) AS a (day, available, start_time, end_time, zone)
 --                 ON a.day = n.day
---             WHERE (a.available, a.zone) IS DISTINCT FROM (n.available, n.zone)
---                 OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+--             WHERE NOT provider_availability_agrees(
+--                 a.available, a.start_time, a.end_time, a.zone, n.available, n.start_time, n.end_time, n.zone, policy
+--             )
 --         )
 --     END;
 --
@@ -2489,10 +2856,8 @@ COMMIT;
 --         FROM documents AS d
 --         JOIN provider_availability AS a ON a.provider_id = d.id
 --         LEFT JOIN days AS n ON n.id = a.provider_id AND n.day = a.day_of_week
---         WHERE d.outcome <> 'rejected' AND (
---             n.id IS NULL
---             OR (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
---             OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+--         WHERE d.outcome <> 'rejected' AND NOT provider_availability_agrees(
+--             a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, policy
 --         )
 --         GROUP BY a.provider_id
 --     ),

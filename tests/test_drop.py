@@ -70,8 +70,8 @@ REFUSED = {
         "providers 1",
     ),
     "a disabled trigger of the rows": (
-        "ALTER TABLE provider_availability DISABLE TRIGGER provider_availability_sync_trigger",
-        "provider_availability_sync_trigger missing or disabled",
+        "ALTER TABLE provider_availability DISABLE TRIGGER provider_availability_update_trigger",
+        "provider_availability_update_trigger missing or disabled",
     ),
     "a disabled trigger of the documents": (
         "ALTER TABLE providers DISABLE TRIGGER providers_availability_insert_trigger",

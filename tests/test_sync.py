@@ -132,19 +132,53 @@ def test_another_unreadable_document_wants_another_decision(app: Database) -> No
     ]
 
 
-def test_the_write_that_mends_a_document_mends_rows_that_differed(app: Database) -> None:
-    # A day written behind the document's back, then found by the backfill.
-    execute(
-        app,
+DIFFERS = (
+    # Both days written while nobody followed, then found by the backfill.
+    (
         "SET schedtool.sync = 'document'; UPDATE provider_availability SET end_time = '20:00', is_available = true,"
-        " start_time = '08:00'",
+        " start_time = '08:00'; RESET schedtool.sync"
+    ),
+    (
         "INSERT INTO provider_availability_rejects (provider_id, path, value, reason, document_hash)"
-        " VALUES (1, '$', 'monday', 'row_differs', (SELECT md5(availability::text) FROM providers))",
-    )
+        " VALUES (1, '$', 'monday', 'row_differs', (SELECT md5(availability::text) FROM providers))"
+    ),
+)
+
+
+def test_a_row_that_differs_is_settled_by_a_write_of_its_day_and_by_no_other(app: Database) -> None:
+    execute(app, *DIFFERS)
+    late = ("08:00", "20:00", None)
 
     write(app, f'{{"monday": {NINE}, "tuesday": "closed", "notes": "touched"}}')
 
-    assert (days(app), rejects(app)) == ([MONDAY, TUESDAY], [])
+    assert days(app) == [("monday", True, *late), ("tuesday", True, *late)]
+    assert rejects(app) == [(1, "$", "row_differs", False)]
+
+    write(app, f'{{"monday": {TEN}, "tuesday": "closed", "notes": "touched"}}')
+
+    assert days(app) == [("monday", True, "10:00", "18:00", None), ("tuesday", True, *late)]
+    assert rejects(app) == [(1, "$", "row_differs", False)]
+
+    write(app, f'{{"monday": {TEN}, "tuesday": {NINE}}}')
+
+    assert days(app) == [("monday", True, "10:00", "18:00", None), ("tuesday", True, "09:00", "17:00", None)]
+    assert rejects(app) == []
+
+
+def test_a_row_that_was_accepted_to_differ_stands_until_its_day_is_written(app: Database) -> None:
+    execute(app, *DIFFERS, "UPDATE provider_availability_rejects SET accepted_by = 'me', accepted_at = now()")
+    accepted = (
+        "SELECT accepted_by, document_hash = (SELECT md5(availability::text) FROM providers)"
+        " FROM provider_availability_rejects"
+    )
+
+    write(app, f'{{"monday": {NINE}, "tuesday": "closed", "notes": "touched"}}')
+    assert rows(app, accepted) == [("me", True)]
+
+    # Another document is another decision, and the row of the other day still stands.
+    write(app, f'{{"monday": {TEN}, "tuesday": "closed", "notes": "touched"}}')
+    assert rows(app, accepted) == [(None, True)]
+    assert days(app)[1] == ("tuesday", True, "08:00", "20:00", None)
 
 
 def test_a_deleted_provider_takes_rows_and_rejects_along(app: Database) -> None:
@@ -250,12 +284,28 @@ def test_nobody_may_call_the_trigger_functions(database: Database) -> None:
     assert public == []
 
 
-@pytest.mark.parametrize("statement", ["TRUNCATE provider_availability", "TRUNCATE providers CASCADE"])
-def test_truncate_is_refused(app: Database, statement: str) -> None:
+def test_truncate_of_the_rows_is_refused_while_a_document_would_stay_behind(app: Database) -> None:
     with pytest.raises(psycopg.DatabaseError, match="cannot be truncated while its documents follow"):
-        execute(app, statement)
+        execute(app, "TRUNCATE provider_availability")
 
     assert days(app) == [MONDAY, TUESDAY]
+
+
+def test_truncate_of_the_providers_takes_their_rows_along(app: Database) -> None:
+    execute(app, "TRUNCATE providers CASCADE")
+
+    assert (days(app), rejects(app)) == ([], [])
+    execute(app, "INSERT INTO providers (id, availability) VALUES (1, NULL)")
+
+
+def test_truncate_is_refused_no_more_once_the_column_is_gone(app: Database, run_cli: RunCli) -> None:
+    Journey(run_cli, app).do("apply", "--contract", "--yes")
+
+    execute(app, "TRUNCATE provider_availability")
+
+    assert days(app) == []
+    Journey(run_cli, app).do("rollback", "--yes")
+    assert rows(app, "SELECT availability FROM providers") == [({},)]
 
 
 def test_without_its_trigger_truncate_would_empty_the_rows_behind_the_documents(

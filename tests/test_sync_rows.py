@@ -110,19 +110,6 @@ def test_a_row_that_waits_for_a_decision_is_not_overwritten_when_another_day_is_
     assert rows(app, UNSETTLED_NOW) == [(True, "row_differs")]
 
 
-def test_without_the_setting_that_tells_directions_apart_it_would_be(database: Database) -> None:
-    insert(database, '{"monday": "09:00-17:00", "tuesday": "closed"}')
-    execute(
-        database,
-        "CREATE OR REPLACE TRIGGER providers_availability_update_trigger AFTER UPDATE ON providers"
-        " FOR EACH ROW EXECUTE FUNCTION provider_availability_follow_document()",
-    )
-
-    execute(database, *UNSETTLED, LATER)
-
-    assert rows(database, UNSETTLED_NOW) == [(False, None)]
-
-
 def test_writes_both_ways_in_one_transaction_end_alike(app: Database) -> None:
     insert(app, WEEK)
     with app.connect() as connection, connection.transaction():

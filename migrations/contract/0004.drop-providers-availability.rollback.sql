@@ -55,10 +55,9 @@ BEGIN
         ) AS n
         FULL JOIN provider_availability AS a ON a.provider_id = n.id AND a.day_of_week = n.day
         CROSS JOIN LATERAL (SELECT coalesce(n.id, a.provider_id) AS id, coalesce(n.day, a.day_of_week) AS day) AS w
-        WHERE (
-                (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
-                OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
-            )
+        WHERE NOT provider_availability_agrees(
+            a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, policy
+        )
             -- A row that was left to differ by name, and was not written since, leaves its document as it was.
             AND NOT EXISTS (
                 SELECT

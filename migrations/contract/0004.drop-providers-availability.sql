@@ -50,7 +50,8 @@ BEGIN
     END IF;
 
     SELECT string_agg(w.name, ', ' ORDER BY w.name) INTO names
-    FROM unnest(ARRAY['providers_availability_insert_trigger', 'providers_availability_update_trigger', 'provider_availability_sync_trigger']) AS w (name)
+    FROM unnest(ARRAY['providers_availability_insert_trigger', 'providers_availability_update_trigger',
+        'provider_availability_insert_trigger', 'provider_availability_update_trigger', 'provider_availability_delete_trigger']) AS w (name)
     WHERE NOT EXISTS (
         SELECT FROM pg_trigger AS t
         WHERE t.tgname = w.name AND t.tgenabled IN ('O', 'A')
@@ -170,8 +171,9 @@ BEGIN
                         SELECT
                         FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS n (day, available, start_time, end_time, zone)
                         FULL JOIN (SELECT * FROM provider_availability AS o WHERE o.provider_id = p.id) AS a ON a.day_of_week = n.day
-                        WHERE (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
-                            OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+                        WHERE NOT provider_availability_agrees(
+                            a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, policy
+                        )
                     )
                 END AS is_settled
             FROM providers AS p

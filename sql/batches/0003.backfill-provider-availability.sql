@@ -38,9 +38,9 @@ standing AS MATERIALIZED (
     SELECT
         a.provider_id,
         a.day_of_week,
-        n.id IS NOT NULL
-            AND (a.is_available, a.timezone) IS NOT DISTINCT FROM (n.available, n.zone)
-            AND (NOT n.available OR (a.start_time, a.end_time) = (n.start_time, n.end_time)) AS is_equal
+        provider_availability_agrees(
+            a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, :'settings'::jsonb
+        ) AS is_equal
     FROM documents AS d
     JOIN provider_availability AS a ON a.provider_id = d.id
     LEFT JOIN days AS n ON n.id = a.provider_id AND n.day = a.day_of_week

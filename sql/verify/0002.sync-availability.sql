@@ -11,7 +11,9 @@ SELECT
 FROM (VALUES
     ('providers', 'providers_availability_insert_trigger'),
     ('providers', 'providers_availability_update_trigger'),
-    ('provider_availability', 'provider_availability_sync_trigger'),
+    ('provider_availability', 'provider_availability_insert_trigger'),
+    ('provider_availability', 'provider_availability_update_trigger'),
+    ('provider_availability', 'provider_availability_delete_trigger'),
     ('provider_availability', 'provider_availability_truncate_trigger')
 ) AS w (table_name, name)
 LEFT JOIN pg_trigger AS t ON t.tgrelid = to_regclass(w.table_name) AND t.tgname = w.name

@@ -17,9 +17,9 @@ days AS MATERIALIZED (
         coalesce(n.day, a.day_of_week) AS day,
         n.id IS NOT NULL AS is_read,
         a.id IS NOT NULL AS is_row,
-        n.id IS NOT NULL AND a.id IS NOT NULL
-            AND (a.is_available, a.timezone) IS NOT DISTINCT FROM (n.available, n.zone)
-            AND (NOT n.available OR (a.start_time, a.end_time) = (n.start_time, n.end_time)) AS is_equal
+        provider_availability_agrees(
+            a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, :'settings'::jsonb
+        ) AS is_equal
     FROM (
         SELECT d.id, u.day, u.available, u.start_time, u.end_time, u.zone
         FROM documents AS d
