@@ -2553,12 +2553,12 @@ COMMIT;
 --     start_time time DEFAULT NULL,
 --     end_time time DEFAULT NULL,
 --     timezone text DEFAULT NULL
--- ) RETURNS provider_availability
+-- ) RETURNS bigint
 -- LANGUAGE plpgsql AS $$
 -- #variable_conflict use_column
 -- DECLARE
 --     key providers.id%TYPE := provider_availability_set_day.provider_id;
---     said provider_availability;
+--     row_id bigint;
 -- BEGIN
 --     PERFORM FROM providers AS p WHERE p.id = key FOR NO KEY UPDATE;
 --     INSERT INTO provider_availability AS a (provider_id, day_of_week, is_available, start_time, end_time, timezone)
@@ -2569,13 +2569,13 @@ COMMIT;
 --     ON CONFLICT (provider_id, day_of_week) DO UPDATE
 --     SET is_available = EXCLUDED.is_available, start_time = EXCLUDED.start_time, end_time = EXCLUDED.end_time,
 --         timezone = coalesce(EXCLUDED.timezone, a.timezone)
---     RETURNING * INTO said;
---     RETURN said;
+--     RETURNING a.id INTO row_id;
+--     RETURN row_id;
 -- END
 -- $$;
 --
 -- COMMENT ON FUNCTION provider_availability_set_day(anycompatible, text, boolean, time, time, text)
---     IS 'Sets a provider''s hours on one day and returns the row; locks the provider first. A timezone that is not given stays as it is.';
+--     IS 'Sets a provider''s hours on one day and returns the row''s id; locks the provider first. A timezone that is not given stays as it is.';
 --
 -- CREATE OR REPLACE FUNCTION provider_availability_clear_day(provider_id anycompatible, day_of_week text) RETURNS boolean
 -- LANGUAGE plpgsql AS $$
@@ -2688,6 +2688,13 @@ COMMIT;
 --     ) THEN
 --         RAISE EXCEPTION 'table providers has no column availability of type jsonb; no trigger is made'
 --             USING ERRCODE = 'undefined_column';
+--     ELSIF NOT EXISTS (
+--         SELECT FROM pg_constraint AS c
+--         WHERE c.conrelid = to_regclass('provider_availability_rejects')
+--             AND c.conname = 'provider_availability_rejects_provider_id_fkey'
+--     ) THEN
+--         RAISE EXCEPTION 'the tables of this migration are not the ones made here; no trigger is made'
+--             USING ERRCODE = 'undefined_table';
 --     END IF;
 --     IF current_setting('lock_timeout') = '0' THEN
 --         PERFORM set_config('lock_timeout', '500ms', true);

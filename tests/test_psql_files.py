@@ -27,8 +27,8 @@ PARENTS = f"""
     INSERT INTO providers (id, availability) VALUES (1, '{WEEK}'), (2, NULL)
 """
 UNDONE = """INSERT INTO providers (id, availability) VALUES (3, '{"monday": "around noon"}')"""
-UNHEARD = "ALTER TABLE provider_availability DISABLE TRIGGER provider_availability_update_trigger"
-HEARD = "ALTER TABLE provider_availability ENABLE TRIGGER provider_availability_update_trigger"
+UNHEARD = "ALTER TABLE provider_availability DISABLE TRIGGER USER"
+HEARD = "ALTER TABLE provider_availability ENABLE TRIGGER USER"
 LATER = f"{UNHEARD}; UPDATE provider_availability SET end_time = '18:00'; {HEARD}"
 
 
