@@ -2366,6 +2366,7 @@ COMMIT;
 --     whole boolean;
 --     touched text[];
 --     differs text;
+--     filled boolean := to_regprocedure('provider_availability_filled()') IS NOT NULL;
 --     direction text := coalesce(current_setting('schedtool.sync', true), '');
 -- BEGIN
 --     -- Not NEW: a trigger of the application that fired before this one may have written the document once more.
@@ -2409,7 +2410,11 @@ COMMIT;
 --         FULL JOIN unnest(old_read.days, old_read.available, old_read.starts, old_read.ends, old_read.zones)
 --             AS o (day, available, start_time, end_time, zone) ON o.day = n.day
 --         WHERE whole OR (o.day, o.available, o.start_time, o.end_time, o.zone)
---             IS DISTINCT FROM (n.day, n.available, n.start_time, n.end_time, n.zone)
+--                 IS DISTINCT FROM (n.day, n.available, n.start_time, n.end_time, n.zone)
+--             -- Before 0003 a row that is not there was never there: nothing is overwritten by filling it in.
+--             OR NOT filled AND NOT EXISTS (
+--                 SELECT FROM provider_availability AS a WHERE a.provider_id = NEW.id AND a.day_of_week = n.day
+--             )
 --     );
 --     IF NOT whole AND touched = '{}' THEN
 --         -- No day is said anew: a decision that its row stands goes on standing.
@@ -2509,6 +2514,12 @@ COMMIT;
 --         );
 --         -- Only for this very document: what a trigger of the application makes of it is a write of its own.
 --         IF patched IS DISTINCT FROM document AND patched IS NOT NULL THEN
+--             -- A decision that the row of another day stands goes on standing.
+--             IF listed.reason = 'row_differs' THEN
+--                 UPDATE provider_availability_rejects AS j
+--                 SET document_hash = md5(patched::text)
+--                 WHERE j.provider_id = target.provider_id AND j.value <> target.day;
+--             END IF;
 --             PERFORM set_config('schedtool.sync', 'rows ' || target.provider_id || ' ' || jsonb_hash(patched), true);
 --             UPDATE providers AS p SET availability = patched WHERE p.id = target.provider_id;
 --             PERFORM set_config('schedtool.sync', direction, true);

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.journey import Journey, execute, rows
+from tests.journey import CREATE, SYNC, Journey, execute, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -321,3 +321,22 @@ def test_without_its_trigger_truncate_would_empty_the_rows_behind_the_documents(
     assert [name for name, *_ in Journey(run_cli, database).failing("parity")] == [
         "every day of every document equals its row"
     ]
+
+
+def test_before_the_backfill_a_changed_document_fills_its_rows_and_overwrites_none(
+    empty_database: Database,
+) -> None:
+    empty_database.make_parents()
+    execute(
+        empty_database,
+        f"""INSERT INTO providers (id, availability) VALUES (1, '{{"monday": {NINE}, "tuesday": "closed"}}')""",
+        CREATE.read_text(encoding="utf-8"),
+        # A row from before the triggers, that says something else.
+        "INSERT INTO provider_availability (provider_id, day_of_week, is_available) VALUES (1, 'monday', false)",
+        SYNC.read_text(encoding="utf-8"),
+        'UPDATE providers SET availability = availability || \'{"friday": "closed"}\'',
+    )
+
+    closed = (False, None, None, None)
+    assert days(empty_database) == [("friday", *closed), ("monday", *closed), ("tuesday", *closed)]
+    assert rejects(empty_database) == [(1, "$", "row_differs", False)]

@@ -177,3 +177,48 @@ def test_a_role_that_may_write_rows_only_still_reaches_the_document(app: Databas
         execute(app, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
     assert documents(app) == [{"monday": "10:15-17:00"}]
+
+
+def test_a_row_that_was_accepted_to_differ_stands_when_another_day_is_written_and_goes_with_its_own(
+    app: Database,
+) -> None:
+    insert(app, '{"monday": "09:00-17:00", "tuesday": "closed"}')
+    accepted = (
+        "SELECT accepted_by, document_hash = (SELECT md5(availability::text) FROM providers)"
+        " FROM provider_availability_rejects"
+    )
+    execute(app, *UNSETTLED, "UPDATE provider_availability_rejects SET accepted_by = 'me', accepted_at = now()")
+
+    execute(app, LATER)
+    assert rows(app, accepted) == [("me", True)]
+
+    execute(app, "UPDATE provider_availability SET end_time = '12:00' WHERE day_of_week = 'tuesday'")
+    assert rows(app, accepted) == []
+    assert documents(app) == [{"monday": "10:15-17:00", "tuesday": "08:00-12:00"}]
+
+
+def test_rows_without_a_timezone_agree_with_documents_without_one_whatever_the_default_is(app: Database) -> None:
+    execute(
+        app,
+        "INSERT INTO provider_availability_policy (version, settings, created_by)"
+        """ VALUES (100, '{"default_timezone": "Europe/Paris"}', 'me')""",
+    )
+    insert(app, '{"monday": "09:00-17:00", "note": "kept"}')
+    zones = "SELECT timezone FROM provider_availability ORDER BY day_of_week"
+    assert rows(app, zones) == [("Europe/Paris",)]
+
+    # New code says none, and the row keeps it so.
+    execute(app, NEW.format("NULL"), SET.format("timezone = NULL, start_time = '10:15'"))
+    assert rows(app, zones) == [(None,), (None,)]
+    opened = {"available": True, "start": "10:00", "end": "24:00"}
+    assert documents(app) == [{"monday": "10:15-17:00", "sunday": opened, "note": "kept"}]
+
+    # It differs where the document says another zone: then the document says none any more.
+    execute(app, SET.format("timezone = 'Asia/Tokyo'"))
+    assert rows(app, zones) == [("Asia/Tokyo",), (None,)]
+    execute(app, SET.format("timezone = NULL"))
+    assert rows(app, zones) == [(None,), (None,)]
+    assert rows(app, "SELECT availability::text LIKE '%Tokyo%' FROM providers") == [(False,)]
+    # A write of the document to another day leaves it alone as well.
+    execute(app, 'UPDATE providers SET availability = availability || \'{"friday": "closed"}\'')
+    assert rows(app, zones) == [("Europe/Paris",), (None,), (None,)]
