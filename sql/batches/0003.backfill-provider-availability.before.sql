@@ -26,8 +26,9 @@ BEGIN
         SELECT count(*)
         FROM pg_trigger AS t
         WHERE t.tgrelid IN (to_regclass('providers'), to_regclass('provider_availability')) AND t.tgenabled IN ('O', 'A')
-            AND t.tgname IN ('providers_availability_insert_trigger', 'providers_availability_update_trigger', 'provider_availability_sync_trigger')
-    ) < 3 THEN
+            AND t.tgname IN ('providers_availability_insert_trigger', 'providers_availability_update_trigger', 'provider_availability_insert_trigger',
+                'provider_availability_update_trigger', 'provider_availability_delete_trigger')
+    ) < 5 THEN
         RAISE EXCEPTION 'the triggers that keep rows and documents in step are not all there and enabled'
             USING ERRCODE = 'ST003', HINT = 'Without them nothing can stand in for the foreign key. Roll back 0002 and apply it again, or enable them.';
     ELSIF current_setting('session_replication_role') <> 'origin' THEN
@@ -87,7 +88,10 @@ BEGIN
         FOR EACH ROW WHEN (OLD.id IS DISTINCT FROM NEW.id) EXECUTE FUNCTION provider_availability_stand_in();
     CREATE OR REPLACE TRIGGER provider_availability_stand_in_row_trigger
         AFTER INSERT OR UPDATE OF provider_id ON provider_availability
-        FOR EACH ROW WHEN (current_setting('schedtool.sync', true) IS DISTINCT FROM 'document')
+        FOR EACH ROW WHEN (
+            current_setting('schedtool.sync', true) IS DISTINCT FROM 'document'
+            OR NOT has_function_privilege('provider_availability_follow_row()'::regprocedure, 'EXECUTE')
+        )
         EXECUTE FUNCTION provider_availability_stand_in();
     ALTER TABLE provider_availability DROP CONSTRAINT provider_availability_provider_id_fkey;
 END

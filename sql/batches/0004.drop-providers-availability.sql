@@ -105,8 +105,9 @@ WITH documents AS MATERIALIZED (
                 SELECT
                 FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS n (day, available, start_time, end_time, zone)
                 FULL JOIN (SELECT * FROM provider_availability AS o WHERE o.provider_id = p.id) AS a ON a.day_of_week = n.day
-                WHERE (a.is_available, a.timezone) IS DISTINCT FROM (n.available, n.zone)
-                    OR n.available AND (a.start_time, a.end_time) IS DISTINCT FROM (n.start_time, n.end_time)
+                WHERE NOT provider_availability_agrees(
+                    a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, :'settings'::jsonb
+                )
             )
         END AS is_settled
     FROM providers AS p
