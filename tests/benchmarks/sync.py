@@ -154,9 +154,9 @@ def main() -> None:
     parser.add_argument("--bulk", type=int, default=100_000, help="documents of the greatest single statement")
     arguments = parser.parse_args()
     with embedded.throwaway(settings={"shared_buffers": "256MB", "max_wal_size": "4GB"}) as server:
-        print(f"PostgreSQL {server.version}", flush=True)  # noqa: T201
+        print(f"PostgreSQL {server.version}", flush=True)
         for line in lines(server, seconds=arguments.seconds, providers=arguments.providers, bulk=arguments.bulk):
-            print(line, flush=True)  # noqa: T201
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
