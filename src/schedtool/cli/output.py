@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 1000
 # Wider than any value that a document is shown with.
 _WIDEST = 100
+_NARROWEST = 8
 # Formatting marks that reorder or hide text; category Cf would also hit the joiners that many scripts need.
 _TREACHEROUS = frozenset("\u200b\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 _PLAIN_LINES_EVERY_S = 5.0
@@ -119,21 +122,38 @@ def printable(value: object) -> str:
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, stream: TextIO | None = None) -> int:
     """Write aligned columns under a heading; return how many rows. Memory stays constant however many come.
 
-    Nothing is cut or folded: a pipe gets whole values, and a terminal folds long lines itself. One long cell pushes its
-    own line out, not all the others.
+    Nothing is cut: a pipe gets whole values on one line, where one long cell pushes its own line out, not all others.
+    On a terminal that is too narrow long cells go on below themselves, so that columns stay columns.
     """
     out = stream or sys.stdout
+    room = shutil.get_terminal_size().columns if out.isatty() else None
     waiting = iter(rows)
     count = 0
     heading: list[Sequence[object]] = [columns]
     while chunk := [[printable(cell) for cell in row] for row in (*heading, *islice(waiting, _ROWS_AT_ONCE))]:
         widths = [min(max(width(row[index]) for row in chunk), _WIDEST) for index in range(len(columns))]
-        for row in chunk:
-            cells = [cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)]
+        lines: Iterable[Sequence[str]] = chunk
+        if room is not None:
+            widths = _fitted(widths, room)
+            lines = (line for row in chunk for line in zip_longest(*map(_folded, row, widths), fillvalue=""))
+        for line in lines:
+            cells = [cell + " " * (wide - width(cell)) for cell, wide in zip(line, widths, strict=True)]
             out.write("  ".join(cells).rstrip() + "\n")
         count += len(chunk) - len(heading)
         heading = []
     return count
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Take from the widest columns until all fit; where that would leave nothing to read, the terminal folds."""
+    fitted = list(widths)
+    while sum(fitted) + 2 * (len(fitted) - 1) > room and max(fitted) > _NARROWEST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def _folded(cell: str, wide: int) -> list[str]:
+    return textwrap.wrap(cell, wide, break_on_hyphens=False) if width(cell) > wide else [cell]
 
 
 class Progress:
