@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from schedtool import psqlscript
+from schedtool import pooler, psqlscript
 from schedtool.conninfo import Target, resolve, scrub
 from schedtool.errors import Busy, Failed
 from schedtool.sqlerrors import explain_error, note_place
@@ -76,6 +76,7 @@ def connect(
     lock_timeout: float = 10,
     statement_timeout: float = 0,
     read_only: bool = False,
+    shared: bool = False,
     notify: Callable[[str], None] | None = None,
 ) -> psycopg.Connection[Any]:
     """Connect in autocommit, with one schema searched and every limit set that keeps others safe from us.
@@ -83,13 +84,16 @@ def connect(
     Times are in seconds; a timeout of 0 is none. For `wait` seconds a server that does not answer is asked again, and
     `notify` is told so once. A role that sees only some rows gets an error instead of a short answer.
 
+    `shared` says that all work is done inside `read_only()`, so that a pool may give each transaction another session.
+
     Raises:
         Busy: No connection: refused, wrong password, no such database, too slow.
-        Failed: Connected, but the schema is missing or closed to the role, or a writing command met a standby.
+        Failed: Connected, but the schema is missing or closed to the role, a writing command met a standby, or a pooler
+            shares its sessions and that is not enough.
     """
     connection = _open(target, application=f"schedtool {application}", wait=wait, notify=notify)
     try:
-        _set_up(connection, target, lock_timeout, statement_timeout, read_only=read_only)
+        _set_up(connection, target, lock_timeout, statement_timeout, read_only=read_only, shared=shared)
     except BaseException:
         connection.close()
         raise
@@ -101,6 +105,8 @@ def read_only(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """A READ ONLY transaction around the block, always rolled back."""
     connection.execute("BEGIN READ ONLY")
     try:
+        if (settings := pooler.transaction_settings(connection)) is not None:
+            run(connection, tool_sql("session"), settings)
         yield
     finally:
         if not connection.broken:
@@ -205,6 +211,7 @@ def _set_up(
     statement_timeout: float,
     *,
     read_only: bool,
+    shared: bool,
 ) -> None:
     version = connection.info.server_version // 10000
     if version < _OLDEST:
@@ -214,9 +221,13 @@ def _set_up(
         "lock_timeout": f"{round(lock_timeout * 1000)}ms",
         "statement_timeout": f"{round(statement_timeout * 1000)}ms",
         "read_only": "on" if read_only else "off",
+        "local": "false",
+        "pid": str(connection.info.backend_pid),
     }
     try:
         facts = run(connection, tool_sql("session"), values)[-1].dicts()[0]
+        if facts["pid"] != connection.info.backend_pid:
+            _set_up_pooled(connection, target, values, shared=shared)
     except psycopg.Error as error:
         raise explain_error(error) from error
     where = f'database "{facts["database"]}"'
@@ -233,7 +244,29 @@ def _set_up(
     if not read_only and facts["read_only"]:
         message = f'{where} is read-only for role "{facts["role"]}", and this command writes'
         raise Failed(message, hint="default_transaction_read_only is on", code="read_only")
+    if pooler.transaction_settings(connection) is not None:
+        return
     # A session whose client was killed would keep its locks until its statement ends. PostgreSQL 13 does not have it,
     # and some systems cannot do it: then we do without.
     with contextlib.suppress(psycopg.Error):
         connection.execute(f"SET client_connection_check_interval = {_CHECK_INTERVAL_MS}")
+
+
+def _set_up_pooled(
+    connection: psycopg.Connection[Any], target: Target, values: Mapping[str, str], *, shared: bool
+) -> None:
+    """Set up what a pooler gives us: a session where it keeps one for us, else each transaction by itself."""
+    keeps = pooler.keeps_sessions(connection, target.conninfo)
+    if keeps:
+        facts = run(connection, tool_sql("session"), {**values, "pid": "0"})[-1].dicts()[0]
+        pooler.note_process(connection, facts["pid"])
+        return
+    if not shared:
+        why = "gives each transaction another session" if keeps is False else "has no second session to tell by"
+        raise Failed(
+            f"there is a connection pooler before the server, and it {why}; nothing was changed",
+            hint="this command keeps a lock and its settings for as long as it works: connect to the server itself, or"
+            " to a pool in session mode; status, plan, rejects and query work here",
+            code="pooler",
+        )
+    pooler.note_shared(connection, {**values, "pid": "0", "local": "true"})

@@ -27,6 +27,7 @@ from yoyo.migrations import get_migration_hash
 from schedtool import __version__, records
 from schedtool.database import run, tool_sql
 from schedtool.errors import Busy, Failed
+from schedtool.pooler import server_process
 from schedtool.records import answer
 from schedtool.sessions import session
 
@@ -290,7 +291,7 @@ def locked(connection: Connection[Any], *, wait: float, notify: Callable[[object
         finally:
             with suppress(psycopg.Error):
                 if LOCK_TABLE in records.tables(connection):
-                    answer(connection, "yoyo_lock_drop", pid=-connection.info.backend_pid)
+                    answer(connection, "yoyo_lock_drop", pid=-server_process(connection))
     finally:
         # A session that is gone has given its lock back; one that goes on (behind a pooler) must not keep it.
         with suppress(psycopg.Error):

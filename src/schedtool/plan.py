@@ -69,7 +69,10 @@ def plan(target: Target, project: Project, *, to: str | None = None, contract: b
         UsageError: `to` is no migration, or one of `contract/` without `contract`; one has no rollback script.
         Refused: `apply` would refuse: a migration is edited, missing or out of order.
     """
-    with connect(target, application="plan", wait=wait, read_only=True) as connection, read_only(connection):
+    with (
+        connect(target, application="plan", wait=wait, read_only=True, shared=True) as connection,
+        read_only(connection),
+    ):
         states = state.read(connection, project)
         pending = select(project, states, to=to, contract=contract)
         check_ways_back(project, pending)

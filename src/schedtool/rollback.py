@@ -58,7 +58,7 @@ def plan(target: Target, project: Project, *, to: str | None = None, wait: float
         Refused: `to` is not applied, or a migration behind it is recorded without a file.
     """
     with (
-        closing(connect(target, application="rollback", wait=wait, read_only=True)) as connection,
+        closing(connect(target, application="rollback", wait=wait, read_only=True, shared=True)) as connection,
         read_only(connection),
     ):
         chosen = select(project, read(connection, project), to=to)

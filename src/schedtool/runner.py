@@ -19,6 +19,7 @@ from schedtool.errors import Busy, Refused, SchedtoolError
 from schedtool.jobs import abandon
 from schedtool.ledger import Entry, Ledger
 from schedtool.leftovers import drop_invalid
+from schedtool.pooler import server_process
 from schedtool.sessions import Blockers
 from schedtool.sqlerrors import note_place
 from schedtool.wire import send
@@ -183,7 +184,7 @@ def run_file(
             work, entry = _batched(work, work.batches(), entry)
         batch_retries = entry.retries
         connection.add_notice_handler(say)
-        with Blockers(target, connection.info.backend_pid) as blockers:
+        with Blockers(target, server_process(connection)) as blockers:
             run = _Run(begun, timeouts, blockers, notify)
             if not work.transactional:
                 run_id = ledger.write(entry).id

@@ -95,7 +95,10 @@ def status(target: Target, project: Project, *, history: bool = False, wait: flo
     """
     from schedtool.jobs import jobs  # noqa: PLC0415 - reaches the batch engine's modules, which only this needs
 
-    with connect(target, application="status", wait=wait, read_only=True) as connection, read_only(connection):
+    with (
+        connect(target, application="status", wait=wait, read_only=True, shared=True) as connection,
+        read_only(connection),
+    ):
         return Status(
             migrations=_looked_at(
                 connection, project, read(connection, project), tried=records.latest(connection).keys()

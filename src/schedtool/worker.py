@@ -16,6 +16,7 @@ import psycopg
 
 from schedtool import database, throttle
 from schedtool.errors import Busy, Failed, Refused, SchedtoolError
+from schedtool.pooler import server_process
 from schedtool.transaction import TIMED_OUT, UNIQUE, Broken, Fault, explained, may_be_one_document, one_batch
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _connected(worker: Worker, lost: psycopg.Error | None, deadline: float) -> C
                 raise explained(lost, worker.work.file) from error
             worker.gate.rest(0.25, throttle.UNREACHABLE)
     worker.connection = connection
-    worker.backend = connection.info.backend_pid
+    worker.backend = server_process(connection)
     worker.pids.add(worker.backend)
     for name, value in (
         # A batch takes 100 ms; compiling its plan can take longer than that, for every batch.
@@ -161,7 +162,7 @@ def _connected(worker: Worker, lost: psycopg.Error | None, deadline: float) -> C
 def _batches(worker: Worker, connection: Connection[Any]) -> Iterator[None]:
     """Run batches until none is left to claim or the gate says stop; yield after each that is committed."""
     tries = at_one = 0
-    pid = connection.info.backend_pid
+    pid = server_process(connection)
     while worker.gate.wait():
         size = max(1, round(worker.size))
         started = time.monotonic()

@@ -69,7 +69,7 @@ class Invocation:
 
     @contextmanager
     def connect(
-        self, *, read_only: bool = False, lock_timeout: float = 10, statement_timeout: float = 0
+        self, *, read_only: bool = False, shared: bool = False, lock_timeout: float = 10, statement_timeout: float = 0
     ) -> Iterator[psycopg.Connection[Any]]:
         """A connection for this command, closed at the end of the block.
 
@@ -86,6 +86,7 @@ class Invocation:
             lock_timeout=lock_timeout,
             statement_timeout=statement_timeout,
             read_only=read_only,
+            shared=shared,
             notify=self.say,
         )
         with closing(connection):

@@ -41,7 +41,7 @@ def command(invocation: Invocation, *, name: str | None, values: Sequence[str]) 
     given = _pairs(values)
     # Before there is a connection: a slip in the call should not wait for one.
     check_values(query, given)
-    with invocation.connect(read_only=not query.writes) as connection:
+    with invocation.connect(read_only=not query.writes, shared=not query.writes) as connection:
         answer = run_query(connection, query, given)
     if invocation.json:
         with invocation.answer() as out:

@@ -54,7 +54,7 @@ def command(invocation: Invocation, *, names: Sequence[str], note: str | None) -
 
     # By way of the disk: whoever reads page by page would keep a transaction open on a live database.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
-        with invocation.connect(read_only=True) as connection, read_only(connection):
+        with invocation.connect(read_only=True, shared=True) as connection, read_only(connection):
             for row in rejects.listing(connection, project):
                 spool.write(json.dumps(row, default=plain) + "\n")
         spool.seek(0)
