@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 from psycopg import sql
 
-from schedtool import embedded
 from schedtool.database import Target, connect
 from schedtool.errors import Busy, Failed
 from schedtool.ledger import locked
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import RunCli
-    from tests.servers import Server
 
 YOYO_TABLES = """
     SELECT array_agg(format('%s.%s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull)
@@ -116,22 +112,6 @@ def test_nothing_that_the_lock_and_the_tables_need_fails_on_the_server(team: Tea
 
     assert b"CommandComplete" in messages
     assert b"ErrorResponse" not in messages
-
-
-def test_normal_work_leaves_no_error_in_the_servers_log(server: Server, tmp_path: Path, run_cli: RunCli) -> None:
-    settings = {"logging_collector": "on", "log_directory": "log", "log_min_messages": "warning"}
-    with embedded.throwaway(settings=settings) as own:
-        team = Team(tmp_path, Database(own.conninfo, own.conninfo, "postgres", server), run_cli)
-        for command in (["status"], ["plan"], ["apply"], ["apply"], ["status", "--history"], ["rollback", "--yes"]):
-            assert team.run(*command).exit_code == 0, command
-        with team.database.connect() as connection, pytest.raises(psycopg.errors.DivisionByZero):
-            connection.execute("SELECT 1 / 0")
-
-        log = "".join(file.read_text() for file in (own.data_dir / "log").iterdir())
-
-    problems = [line.partition("] ")[2] for line in log.splitlines() if re.search("ERROR|WARNING|FATAL", line)]
-    # The one that the test made itself shows that they would be found.
-    assert problems == ["ERROR:  division by zero"]
 
 
 def test_the_lock_says_who_holds_it(team: Team) -> None:

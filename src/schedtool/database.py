@@ -48,6 +48,7 @@ _DEFAULTS: dict[str, str | int] = {
 }
 _CHECK_INTERVAL_MS = 500
 _RETRY_S = 0.25
+_WAIT_HINT = "--wait SECONDS waits for the server to come up"
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,22 @@ def connect(
         Failed: Connected, but the schema is missing or closed to the role, a writing command met a standby, or a pooler
             shares its sessions and that is not enough.
     """
-    connection = _open(target, application=f"schedtool {application}", wait=wait, notify=notify)
-    try:
-        _set_up(connection, target, lock_timeout, statement_timeout, read_only=read_only, shared=shared)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    deadline = time.monotonic() + wait
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        connection = _open(target, application=f"schedtool {application}", wait=left, notify=notify)
+        try:
+            _set_up(connection, target, lock_timeout, statement_timeout, read_only=read_only, shared=shared)
+        except BaseException as error:
+            connection.close()
+            # A server that is going down, or has crashed this instant, still let us in.
+            if not isinstance(error, Failed) or error.code != "connection_lost":
+                raise
+            refused = Busy(f"cannot connect to PostgreSQL: {error.message}", hint=_WAIT_HINT, code="cannot_connect")
+            _rest(refused, deadline, notify)
+            notify = None
+        else:
+            return connection
 
 
 @contextlib.contextmanager
@@ -174,14 +184,21 @@ def _open(
             return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
         except psycopg.OperationalError as error:
             refused = _explain_connection(error, target)
-            left = deadline - time.monotonic()
             # Asking again with a wrong password would lock accounts.
-            if left <= 0 or refused.code == "wrong_password":
+            if refused.code == "wrong_password":
                 raise refused from None
-            if notify is not None:
-                notify(f"waiting for the server: {refused.message}")
-                notify = None
-            time.sleep(min(_RETRY_S, left))
+            _rest(refused, deadline, notify)
+            notify = None
+
+
+def _rest(refused: Busy, deadline: float, notify: Callable[[str], None] | None) -> None:
+    """Rest before the next try, and say once why; after the deadline the refusal is the answer."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise refused from None
+    if notify is not None:
+        notify(f"waiting for the server: {refused.message}")
+    time.sleep(min(_RETRY_S, left))
 
 
 def _explain_connection(error: psycopg.OperationalError, target: Target) -> Busy:
@@ -196,7 +213,7 @@ def _explain_connection(error: psycopg.OperationalError, target: Target) -> Busy
     said = "; ".join(f"{reason} (server {' and '.join(places[reason])})" for reason in places)
     if not said:
         said = next(iter(text.strip().splitlines()), "no reason given").removeprefix("connection failed: ")
-    code, hint = "cannot_connect", "--wait SECONDS waits for the server to come up"
+    code, hint = "cannot_connect", _WAIT_HINT
     if "password" in said:
         code, hint = "wrong_password", "the password comes from the URL, from PGPASSWORD, or from ~/.pgpass"
     elif match := re.search(r'database "(.*)" does not exist', said):

@@ -16,6 +16,7 @@ import psycopg
 from schedtool import ranges
 from schedtool.errors import Failed, UsageError
 from schedtool.jobs import keys_of
+from schedtool.presence import readable
 from schedtool.settings import as_text
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ def census(
     try:
         extent = ranges.extent(connection, keys)
         own_type = int if extent.key_type in INTEGERS else None
+        if files.existing is not None and not readable(connection, project, files.existing):
+            found.compared = False
         for part in ranges.ranges(connection, keys, size=size):
             values = {"first": part.first, "last": part.last, "settings": as_text(settings)}
             rejects = _add(found, files.census, ranges.read(connection, files.census, values), on_reject, own_type)

@@ -103,6 +103,5 @@ def _places(found: Collection[str]) -> str:
 
 
 def _stand(connection: Connection[Any], tables: Iterable[str]) -> bool:
-    names = [name.removeprefix("table ") for name in tables]
-    array = "{" + ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names) + "}"
-    return len(records.answer(connection, "tables_there", tables=array)) == len(names)
+    names = {name.removeprefix("table ") for name in tables}
+    return records.there(connection, names) == names

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from schedtool.database import run, tool_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     import psycopg
@@ -88,6 +88,12 @@ def answer(connection: psycopg.Connection[Any], name: str, /, **values: object) 
 def tables(connection: psycopg.Connection[Any]) -> frozenset[str]:
     """Name the tables of yoyo and of schedtool that stand in the schema, readable or not."""
     return frozenset(row["relname"] for row in answer(connection, "present"))
+
+
+def there(connection: psycopg.Connection[Any], names: Iterable[str]) -> frozenset[str]:
+    """Give those of the names that are tables of the schema."""
+    quoted = ('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names)
+    return frozenset(row["name"] for row in answer(connection, "tables_there", tables="{" + ",".join(quoted) + "}"))
 
 
 def records(connection: psycopg.Connection[Any]) -> tuple[Record, ...]:

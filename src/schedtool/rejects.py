@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.rows import dict_row
 
+from schedtool import presence
 from schedtool.database import explain_error, run
 from schedtool.errors import UsageError
 from schedtool.settings import who
@@ -43,7 +44,7 @@ def listing(connection: Connection[Any], project: Project) -> Iterator[dict[str,
 def of_migration(connection: Connection[Any], project: Project, migration: Migration) -> Iterator[dict[str, Any]]:
     """Yield the rejects of one migration; none where its tables are not there yet. The caller is in a transaction."""
     file = project.sql_file("rejects", migration)
-    if file is None:
+    if file is None or not presence.readable(connection, project, file):
         return
     try:
         # A savepoint, for a table that is not there must not end the caller's transaction.
@@ -93,7 +94,7 @@ def _accept(connection: Connection[Any], project: Project, name: str, *, note: s
     count = 0
     for migration in project.migrations:
         file = project.sql_file("rejects", migration, "accept")
-        if file is None:
+        if file is None or not presence.readable(connection, project, file):
             continue
         try:
             with connection.transaction():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import errors as pg
 
-from schedtool import expansion, policyfile, widening
+from schedtool import expansion, policyfile, presence, widening
 from schedtool.database import explain_error, read_only, run
 from schedtool.errors import Failed, Refused, UsageError
 from schedtool.jobs import unfinished_settings
@@ -71,7 +71,7 @@ def number_for(project: Project, migration: Migration) -> str | None:
 def current(connection: Connection[Any], project: Project, number: str) -> Stored | None:
     """Return the stored settings; None where none are stored, or where their table is not there yet."""
     file = _file(project, number, "current")
-    if file is None:
+    if file is None or not presence.readable(connection, project, file):
         return None
     try:
         # A savepoint, for a table that is not there must not end the caller's transaction.
