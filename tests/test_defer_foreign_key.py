@@ -1,4 +1,4 @@
-"""`backfill --defer-foreign-key`: the key is away while batches run, nobody notices, and it is back and proved after."""
+"""`backfill --defer-foreign-key`: the key is away while batches run, nobody notices, and back and proved after."""
 
 from __future__ import annotations
 
