@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -150,6 +150,8 @@ def census(
         own_type = int if extent.key_type in INTEGERS else None
         if files.existing is not None and not readable(connection, project, files.existing):
             found.compared = False
+        if files.decided is not None and not readable(connection, project, files.decided):
+            files = replace(files, decided=None)
         for part in ranges.ranges(connection, keys, size=size):
             values = {"first": part.first, "last": part.last, "settings": as_text(settings)}
             rejects = _add(found, files.census, ranges.read(connection, files.census, values), on_reject, own_type)

@@ -9,6 +9,7 @@ import psycopg
 
 from schedtool import ranges
 from schedtool.errors import Refused
+from schedtool.presence import readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ def check(connection: Connection[Any], project: Project, number: str, settings: 
         Refused: With how many there are, and the first three.
     """
     file = project.sql_file("settings", project.find(number), "changed")
-    if file is None or file.keys is None:
+    if file is None or file.keys is None or not readable(connection, project, file):
         return False
     values = {"settings": json.dumps(settings, ensure_ascii=False)}
     count = 0
