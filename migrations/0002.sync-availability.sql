@@ -2068,8 +2068,13 @@ BEGIN
         SET path = EXCLUDED.path, value = EXCLUDED.value, reason = EXCLUDED.reason,
             document_hash = EXCLUDED.document_hash, stale = EXCLUDED.stale, rejected_at = EXCLUDED.rejected_at,
             accepted_by = NULL, accepted_at = NULL, note = NULL
-        WHERE (j.path, j.reason, j.document_hash, j.stale)
-            IS DISTINCT FROM (EXCLUDED.path, EXCLUDED.reason, EXCLUDED.document_hash, EXCLUDED.stale);
+        WHERE (j.path, j.reason, j.document_hash) IS DISTINCT FROM (EXCLUDED.path, EXCLUDED.reason, EXCLUDED.document_hash);
+        -- A decision to leave this document behind goes on standing while new code writes its rows.
+        UPDATE provider_availability_rejects AS j
+        SET stale = NOT j.stale
+        WHERE j.provider_id = provider_availability_note.provider_id AND j.stale <> EXISTS (
+            SELECT FROM provider_availability AS a WHERE a.provider_id = provider_availability_note.provider_id
+        );
         RETURN;
     END IF;
     SELECT min(coalesce(n.day, a.day_of_week)) INTO differs

@@ -167,6 +167,20 @@ def test_rows_of_an_unreadable_document_may_be_written_and_leave_it_alone(app: D
     assert rows(app, "SELECT stale FROM provider_availability_rejects") == [(True,)]
 
 
+def test_a_document_that_was_left_behind_by_name_stays_so_while_new_code_writes_its_rows(app: Database) -> None:
+    execute(
+        app,
+        'INSERT INTO providers (id, availability) VALUES (1, \'{"monday": "mornings"}\')',
+        "UPDATE provider_availability_rejects SET accepted_by = 'me', accepted_at = now(), note = 'agreed'",
+        NEW.format("NULL"),
+    )
+    decision = "SELECT accepted_by, note, stale FROM provider_availability_rejects"
+    assert rows(app, decision) == [("me", "agreed", True)]
+
+    execute(app, "DELETE FROM provider_availability")
+    assert rows(app, decision) == [("me", "agreed", False)]
+
+
 def test_a_role_that_may_write_rows_only_still_reaches_the_document(app: Database) -> None:
     insert(app, '{"monday": "09:00-17:00"}')
     role = f"new_{app.name}"
