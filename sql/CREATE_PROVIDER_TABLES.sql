@@ -162,6 +162,10 @@ BEGIN
         PERFORM set_config('lock_timeout', '500ms', true);
     END IF;
 
+    -- Who works on a day, in one zone. Without the times: a row whose hours change stays where it is, in this index too.
+    CREATE INDEX IF NOT EXISTS provider_availability_day_of_week_timezone_idx ON provider_availability (day_of_week, timezone)
+        WHERE is_available;
+
     -- A provider's coming bookings, and the check that a provider without bookings may go.
     CREATE INDEX IF NOT EXISTS bookings_provider_id_appointment_date_idx ON bookings (provider_id, appointment_date);
 

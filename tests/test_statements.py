@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tests.servers import Database
 
 QUERIES = shipped() / "sql" / "queries"
+WHO = Path(__file__).parent / "benchmarks" / "sql" / "questions" / "who.rows.sql"
 
 SET_DAY = """\
 INSERT INTO provider_availability (provider_id, day_of_week, is_available, start_time, end_time, timezone)
@@ -286,3 +288,26 @@ def test_what_is_set_by_statement_is_in_the_document_too(app: psycopg.Connection
     [row] = app.execute("SELECT availability FROM providers WHERE id = 1").fetchall()
     week = {"monday": {"available": True, "start": "09:00", "end": "17:00", "timezone": "America/New_York"}}
     assert row["availability"] == week
+
+
+def test_who_works_on_a_day_in_a_zone_comes_from_an_index(database: Database) -> None:
+    execute(
+        database,
+        "INSERT INTO providers (id) SELECT generate_series(1, 500)",
+        "INSERT INTO provider_availability (provider_id, day_of_week, is_available, start_time, end_time, timezone)"
+        " SELECT p.id, d.day, true, '09:00', '17:00', CASE p.id % 10 WHEN 0 THEN 'Europe/Paris' ELSE 'UTC' END"
+        " FROM providers AS p"
+        " CROSS JOIN unnest('{monday,tuesday,wednesday,thursday,friday,saturday,sunday}'::text[]) AS d (day)",
+        "ANALYZE",
+    )
+    question = WHO.read_text(encoding="utf-8")
+    index = "provider_availability_day_of_week_timezone_idx"
+
+    def found() -> list[tuple[str, str | None]]:
+        [[[answer]]] = rows(database, f"EXPLAIN (FORMAT JSON) {question}")
+        return scans(answer["Plan"], "provider_availability")
+
+    assert found() == [("Bitmap Heap Scan", index)]
+    execute(database, f"DROP INDEX {index}")
+    assert index not in str(found())
+    assert len(rows(database, question)) == 50

@@ -65,6 +65,7 @@ def test_every_constraint_and_index_is_named_table_column_kind(database: Databas
     assert indexes == [
         "index bookings.bookings_provider_id_appointment_date_idx",
         "index bookings.bookings_user_id_appointment_date_idx",
+        "index provider_availability.provider_availability_day_of_week_timezone_idx",
     ]
 
 

@@ -36,6 +36,7 @@ SELECT
 FROM (VALUES
     ('provider_availability_id_pkey'),
     ('provider_availability_provider_id_day_of_week_key'),
+    ('provider_availability_day_of_week_timezone_idx'),
     ('bookings_id_pkey'),
     ('bookings_provider_id_appointment_date_idx'),
     ('bookings_user_id_appointment_date_idx')
