@@ -1,4 +1,4 @@
-"""The stress runs in short: the same code, a few seconds of it, and its promises hold. No figure of time is held here."""
+"""The stress runs in short: a few seconds of the same code, and its promises hold. No figure of time is held here."""
 
 from __future__ import annotations
 
