@@ -323,8 +323,8 @@ def test_a_session_that_waits_for_a_batch_halves_the_next_one(
     connection: psycopg.Connection[Any], empty_database: Database, small: Small
 ) -> None:
     prepare(connection, small, 2_000)
-    slow = small_project.BATCH.replace("    WITH read AS", "    SELECT pg_sleep(0.3);\n    WITH read AS")
-    small.write("sql/batches/0002.fill-copied.sql", slow)
+    until = "SELECT pg_sleep(1) WHERE NOT EXISTS (SELECT FROM item WHERE name = 'y');"
+    small.write("sql/batches/0002.fill-copied.sql", small_project.BATCH.replace("WITH read", f"{until}\n    WITH read"))
     sizes: list[int] = []
     given_up: list[str] = []
     other = psycopg.connect(empty_database.conninfo, autocommit=True)

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAIN: dict[str, tuple[Callable[[list[str]], int], list[str]]] = {
-    "mixed": (mixed.main, ["--writes", "400", "--hot", "30"]),
-    "kills": (kills.main, ["--kills", "3", "--terminates", "2", "--restarts", "1", "--providers", "1500"]),
-    "latency": (latency.main, ["--providers", "3000", "--seconds", "2", "--rate", "50"]),
-    "waits": (waits.main, ["--providers", "1500"]),
+    "mixed": (mixed.main, ["--writes", "200", "--hot", "20"]),
+    "kills": (kills.main, ["--kills", "2", "--terminates", "2", "--restarts", "1", "--providers", "700"]),
+    "latency": (latency.main, ["--providers", "2000", "--seconds", "1", "--rate", "50"]),
+    "waits": (waits.main, ["--providers", "300"]),
 }
 # What a loaded machine may break in seconds, and the long runs are there to show.
 OF_TIME = ("waited", "p99", "the backfill had ended", "nobody ever waited")

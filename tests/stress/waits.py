@@ -23,6 +23,7 @@ from tests.stress.site import Site, site
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PAUSE_S = 0.01
 # A document a little ahead of the cursor: inside the batch that runs, or that will.
 CHASE = """
     UPDATE providers
@@ -85,6 +86,7 @@ def _chase(app: Site, ended: Callable[[], bool], slowest: list[float]) -> None:
             begun = time.monotonic()
             connection.execute(CHASE.encode())
             slowest.append((time.monotonic() - begun) * 1000)
+            time.sleep(PAUSE_S)
 
 
 if __name__ == "__main__":
