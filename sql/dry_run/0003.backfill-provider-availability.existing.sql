@@ -42,8 +42,16 @@ FROM (
     -- perhaps a timezone. It reads them as the long way below does, which tests hold it to, at a tenth of the cost. Equal
     -- days are read once: the one mention of a day's value is what Memoize keys on.
     SELECT
-        CASE WHEN given.doc IS NULL OR given.doc IN ('null', '{}', '[]', '""') THEN 'empty' WHEN all_of.fit THEN 'converted' END AS outcome,
-        CASE WHEN all_of.fit THEN 'weekday' || coalesce(': ' || all_of.shape, '') END AS shape,
+        CASE
+            WHEN all_of.fit THEN 'converted'
+            WHEN all_of.n = 0 AND (given.doc IS NULL OR given.doc IN ('null', '{}', '[]', '""')) THEN 'empty'
+        END AS outcome,
+        CASE WHEN all_of.fit THEN
+            CASE all_of.shape
+                WHEN 1 THEN 'weekday: flag' WHEN 2 THEN 'weekday: list of objects' WHEN 3 THEN 'weekday: list of texts'
+                WHEN 4 THEN 'weekday: object' WHEN 5 THEN 'weekday: text' ELSE 'weekday'
+            END
+        END AS shape,
         CASE WHEN all_of.fit THEN all_of.days END AS days,
         CASE WHEN all_of.fit THEN all_of.available END AS available,
         CASE WHEN all_of.fit THEN all_of.starts END AS starts,
@@ -62,7 +70,8 @@ FROM (
         SELECT
             -- A sum of different bits is their union: no day comes twice. Days of several forms go the long way.
             bool_and(k.fits) AND sum(k.bit) = bit_or(k.bit) AND min(k.shape) IS NOT DISTINCT FROM max(k.shape)
-                AND settings -> 'key_names' IS NULL AS fit,
+                -- A policy may say what these keys are for.
+                AND NOT coalesce(settings -> 'key_names' ?| '{start,starttime,from,end,endtime,to,available,enabled,isavailable,isopen,active,timezone}', false) AS fit,
             min(k.shape) AS shape,
             count(*)::integer AS n,
             array_agg(k.day) AS days,
@@ -95,20 +104,23 @@ FROM (
             ) AS d
             CROSS JOIN LATERAL (SELECT e.value AS v OFFSET 0) AS one
             CROSS JOIN LATERAL (
-                SELECT
-                    h.closed OR h.times AND h.start_text::time < h.end_text::time AS fits,
-                    h.shape,
-                    NOT h.closed AS available,
-                    CASE WHEN h.times AND NOT h.closed THEN h.start_text::time END AS start_time,
-                    CASE WHEN h.times AND NOT h.closed THEN h.end_text::time END AS end_time
+                SELECT coalesce(t.closed OR t.start_time < t.end_time, false) AS fits, t.shape, NOT t.closed AS available, t.start_time, t.end_time
                 FROM (
+                    SELECT
+                        h.shape,
+                        h.closed,
+                        CASE WHEN h.times AND NOT h.closed THEN h.start_text::time END AS start_time,
+                        CASE WHEN h.times AND NOT h.closed THEN h.end_text::time END AS end_time
+                    FROM (
                     SELECT
                         g.shape,
                         g.start_text,
                         g.end_text,
                         -- Closed decides first; but a slot that is switched off is an absence, and goes the long way.
-                        g.v IN ('null', 'false', '[]', '"closed"', '"Closed"')
-                            OR coalesce(g.whole AND g.flag = 'false' AND g.v = g.slot, false) AS closed,
+                        CASE g.kind
+                            WHEN 'object' THEN coalesce(g.whole AND g.flag = 'false', false)
+                            ELSE g.v IN ('null', 'false', '[]', '"closed"', '"Closed"')
+                        END AS closed,
                         coalesce(
                             g.whole AND coalesce(g.flag = 'true', true) AND g.start_text || ' ' || g.end_text
                                 ~ '^(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])? (?:(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?|24:00(?::00)?)$',
@@ -116,31 +128,25 @@ FROM (
                         ) AS times
                     FROM (
                         SELECT
-                            s.v,
-                            s.slot,
-                            CASE jsonb_typeof(s.v)
-                                WHEN 'array' THEN CASE jsonb_typeof(s.slot) WHEN 'string' THEN 'list of texts' ELSE 'list of objects' END
-                                WHEN 'string' THEN 'text'
-                                WHEN 'boolean' THEN 'flag'
-                                WHEN 'object' THEN 'object'
+                            k.v,
+                            k.kind,
+                            CASE k.kind
+                                WHEN 'array' THEN CASE k.slot_kind WHEN 'string' THEN 3 ELSE 2 END
+                                WHEN 'string' THEN 5
+                                WHEN 'boolean' THEN 1
+                                WHEN 'object' THEN 4
                             END AS shape,
-                            CASE jsonb_typeof(s.slot)
-                                WHEN 'string' THEN true
-                                WHEN 'object' THEN s.slot - ARRAY[k.start_key, k.end_key, k.flag_key] = '{}'
+                            CASE k.slot_kind
+                                WHEN 'string' THEN k.slot #>> '{}' ~ '^[0-9:]+-[0-9:]+$'
+                                WHEN 'object' THEN k.slot - ARRAY[k.start_key, k.end_key, k.flag_key] = '{}'
                             END AS whole,
-                            s.slot -> k.flag_key AS flag,
-                            CASE jsonb_typeof(s.slot) WHEN 'string' THEN split_part(s.slot #>> '{}', '-', 1) ELSE s.slot ->> k.start_key END AS start_text,
-                            CASE jsonb_typeof(s.slot) WHEN 'string' THEN split_part(s.slot #>> '{}', '-', 2) ELSE s.slot ->> k.end_key END AS end_text
+                            k.slot -> k.flag_key AS flag,
+                            CASE k.slot_kind WHEN 'string' THEN split_part(k.slot #>> '{}', '-', 1) ELSE k.slot ->> k.start_key END AS start_text,
+                            CASE k.slot_kind WHEN 'string' THEN split_part(k.slot #>> '{}', '-', 2) ELSE k.slot ->> k.end_key END AS end_text
                         FROM (
-                            SELECT it.v, CASE
-                                WHEN jsonb_typeof(it.v) <> 'array' THEN it.v
-                                WHEN jsonb_array_length(it.v) = 1 THEN it.v -> 0
-                            END AS slot
-                            FROM (SELECT one.v AS v OFFSET 0) AS it
-                            OFFSET 0
-                        ) AS s
-                        LEFT JOIN LATERAL (
                             SELECT
+                                s.*,
+                                jsonb_typeof(s.slot) AS slot_kind,
                                 CASE
                                     WHEN s.slot ? 'start' THEN 'start' WHEN s.slot ? 'startTime' THEN 'startTime'
                                     WHEN s.slot ? 'start_time' THEN 'start_time' WHEN s.slot ? 'from' THEN 'from'
@@ -154,13 +160,22 @@ FROM (
                                     WHEN s.slot ? 'isAvailable' THEN 'isAvailable' WHEN s.slot ? 'is_available' THEN 'is_available'
                                     WHEN s.slot ? 'isOpen' THEN 'isOpen' WHEN s.slot ? 'active' THEN 'active'
                                 END AS flag_key
-                            WHERE jsonb_typeof(s.slot) = 'object'
+                            FROM (
+                                SELECT it.v, it.kind, CASE
+                                    WHEN it.kind <> 'array' THEN it.v
+                                    WHEN jsonb_array_length(it.v) = 1 THEN it.v -> 0
+                                END AS slot
+                                FROM (SELECT one.v, jsonb_typeof(one.v) AS kind FROM (SELECT one.v AS v OFFSET 0) AS one OFFSET 0) AS it
+                                OFFSET 0
+                            ) AS s
                             OFFSET 0
-                        ) AS k ON true
+                        ) AS k
                         OFFSET 0
                     ) AS g
                     OFFSET 0
-                ) AS h
+                    ) AS h
+                    OFFSET 0
+                ) AS t
                 OFFSET 0
             ) AS r
             OFFSET 0
@@ -170,17 +185,83 @@ FROM (
 ) AS plain
 LEFT JOIN LATERAL (
     -- The long way, for all others.
-    WITH words AS MATERIALIZED (
+    WITH lexicon AS MATERIALIZED (
         SELECT
             v.*,
+            -- What the policy adds. A number of a day is one more name of it.
+            v.english
+                || CASE policy.s ->> 'day_numbers'
+                    WHEN '0=sunday' THEN '{"0": "sunday", "1": "monday", "2": "tuesday", "3": "wednesday", "4": "thursday", "5": "friday", "6": "saturday"}'
+                    WHEN '0=monday' THEN '{"0": "monday", "1": "tuesday", "2": "wednesday", "3": "thursday", "4": "friday", "5": "saturday", "6": "sunday"}'
+                    WHEN '1=sunday' THEN '{"1": "sunday", "2": "monday", "3": "tuesday", "4": "wednesday", "5": "thursday", "6": "friday", "7": "saturday"}'
+                    WHEN '1=monday' THEN '{"1": "monday", "2": "tuesday", "3": "wednesday", "4": "thursday", "5": "friday", "6": "saturday", "7": "sunday"}'
+                    ELSE '{}'
+                END::jsonb
+                || (
+                    SELECT coalesce(jsonb_object_agg(translate(lower(btrim(n.name, v.blank) COLLATE "C"), v.capitals, v.smalls), n.day), '{}')
+                    FROM jsonb_each_text(policy.s -> 'day_names') AS n (name, day)
+                ) AS days,
+            v.english || (
+                SELECT coalesce(jsonb_object_agg(translate(lower(btrim(n.name, v.blank) COLLATE "C"), v.capitals, v.smalls), n.day), '{}')
+                FROM jsonb_each_text(policy.s -> 'day_names') AS n (name, day)
+            ) AS named,
+            ARRAY(
+                SELECT translate(lower(n.name COLLATE "C"), v.fold, v.smalls) FROM jsonb_object_keys(policy.s -> 'key_names') AS n (name)
+            ) AS given_keys,
+            v.built_in || (
+                SELECT coalesce(jsonb_object_agg(translate(lower(n.name COLLATE "C"), v.fold, v.smalls), CASE n.role
+                    WHEN 'open_or_start' THEN 'either' WHEN 'closed_or_end' THEN 'shut' WHEN 'days' THEN 'list day' WHEN 'note' THEN 'unread' ELSE n.role
+                END), '{}')
+                FROM jsonb_each_text(policy.s -> 'key_names') AS n (name, role)
+            ) AS roles,
+            '{closed,off}'::text[] || ARRAY(
+                SELECT translate(lower(btrim(c.word, v.blank) COLLATE "C"), v.capitals, v.smalls)
+                FROM jsonb_array_elements_text(policy.s -> 'closed_words') AS c (word)
+            ) AS closed,
+            CASE WHEN policy.s -> 'all_day' = 'true' THEN
+                '{24 hours,24h,24/7,24 hrs,open 24 hours,open 24/7,all day,allday}'::text[] || ARRAY(
+                    SELECT regexp_replace(translate(lower(btrim(a.word, v.blank) COLLATE "C"), v.capitals, v.smalls), v.space || '+', ' ', 'g')
+                    FROM jsonb_array_elements_text(policy.s -> 'all_day_words') AS a (word)
+                )
+            END AS around,
+            CASE policy.s ->> 'numbers' WHEN 'hours' THEN 3600 WHEN 'minutes' THEN 60 WHEN 'seconds' THEN 1 END AS unit,
+            -- Minutes beside an hour: {"startHour": 9, "startMinute": 30}.
+            CASE WHEN policy.s ->> 'numbers' = 'hours'
+                THEN '^(start|open|begin|from|end|close|to|finish)(?:mins?|minutes?)$'
+            END AS minute_keys,
+            CASE WHEN policy.s ->> 'numbers' = 'hours' THEN '^(start|open(?!hours)|begin|from|end|close(?!hours)|to|finish)hours?$' END AS hour_keys,
+            coalesce(policy.s -> 'pairs' = 'true', false) AS pairs,
+            coalesce(policy.s -> 'midnight_end' = 'true', false) AS midnight_end,
+            coalesce(policy.s -> 'whole_day' = 'true', false) AS whole_day,
+            coalesce(policy.s -> 'equal_duplicates' = 'true', false) AS equal_duplicates,
+            coalesce(policy.s -> 'adjacent_slots' = 'true', false) AS adjacent_slots,
+            coalesce(policy.s -> 'empty_zone' = 'true', false) AS empty_zone,
+            coalesce(policy.s -> 'empty_times' = 'true', false) AS empty_times,
+            coalesce(policy.s -> 'lenient_12_hour' = 'true', false) AS lenient,
+            coalesce(policy.s -> 'time_objects' = 'true', false) AS time_objects,
+            policy.s -> 'zone_aliases' AS zone_aliases,
+            -- Notations that are read by writing them in the usual one: 9.30, 9h30, 1970-01-01T09:30:00Z.
+            CASE WHEN policy.s -> 'separators' ? '.' THEN '^([0-9]{1,2})[.]([0-5][0-9])$' END AS dotted,
+            CASE WHEN policy.s -> 'separators' ? 'h' THEN '^([0-9]{1,2})h([0-5][0-9])?$' END AS with_h,
+            CASE WHEN policy.s -> 'datetimes_1970' = 'true'
+                THEN '^1970-01-01[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?)(?:Z|[+]00(?::00)?)?$'
+            END AS from_1970,
+            -- Names of several days, by their folded names.
+            CASE WHEN policy.s -> 'day_groups' = 'true' THEN
+                '{"weekdays": "monday tuesday wednesday thursday friday", "workweek": "monday tuesday wednesday thursday friday",
+                  "weekend": "saturday sunday", "weekends": "saturday sunday",
+                  "all": "monday tuesday wednesday thursday friday saturday sunday",
+                  "daily": "monday tuesday wednesday thursday friday saturday sunday",
+                  "alldays": "monday tuesday wednesday thursday friday saturday sunday",
+                  "everyday": "monday tuesday wednesday thursday friday saturday sunday"}'::jsonb
+            END AS groups,
+            '{monday,tuesday,wednesday,thursday,friday,saturday,sunday}'::text[] AS week,
             -- Within JSON text: a quote that opens a text, a time or a range, a quote that closes it; it is no key.
-            '(?:^|[ {[])"' || v.gap || '*(?:' || v.clock || '(?:' || v.dash || v.clock || ')?|closed|off)' || v.gap
+            '(?:^|[ {[])"' || v.gap || '*(?:' || v.clock || '(?:' || v.dash || v.clock || ')?|' || n.closed || ')' || v.gap
                 || '*"(?!:)' AS hours_text,
             '(?:^|[ {[])"' || v.gap || '*(?:' || v.clock || '(?:' || v.dash || v.clock || ')?|[ap](?:m|[.]m[.]?))' || v.gap
                 || '*"(?!:)' AS times_text,
-            '^"' || v.gap || '*(?:' || v.clock || '|(?:[01][0-9]|2[0-3])[0-5][0-9])' || v.gap || '*"$' AS clock_text,
-            '^(?:' || v.day || ')(?:(?:' || v.space || '*[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212,&/+]' || v.space || '*|'
-                || v.space || '+(?:to|and)' || v.space || '+)(?:' || v.day || '))+$' AS day_group,
+            '^"' || v.gap || '*(?:' || n.clock || '|(?:[01][0-9]|2[0-3])[0-5][0-9])' || v.gap || '*"$' AS clock_text,
             -- What joins the two times of a range; a time and its parts; a time with an offset or a zone behind.
             '[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212]|' || v.space || '+to' || v.space || '+' AS joint,
             '^([0-9]{1,2})(?::([0-5][0-9])(?::([0-5][0-9])([.][0-9]{1,6}0*)?)?)?(?:' || v.space || '*([ap])(?:m|[.]m[.]?))?$'
@@ -196,54 +277,74 @@ LEFT JOIN LATERAL (
                   "thursday": "thursday", "thurs": "thursday", "thur": "thursday", "thu": "thursday", "th": "thursday",
                   "friday": "friday", "fri": "friday", "fr": "friday",
                   "saturday": "saturday", "sat": "saturday", "sa": "saturday",
-                  "sunday": "sunday", "sun": "sunday", "su": "sunday"}'::jsonb AS days,
-                'mon(?:day)?|mo|tue(?:s|sday)?|tu|wed(?:nesday)?|we|thu(?:r|rs|rsday)?|th|'
-                    'fri(?:day)?|fr|sat(?:urday)?|sa|sun(?:day)?|su' AS day,
+                  "sunday": "sunday", "sun": "sunday", "su": "sunday"}'::jsonb AS english,
                 -- A key that speaks of a day without being its name: mondayClosed, sun_enabled.
                 'monday|tuesday|wednesday|thursday|friday|saturday|sunday|'
                     '(?:^|[^a-z])(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)(?:[^a-z]|$)' AS day_inside,
                 -- What a key is for, by its name in lower case without _, - and spaces. Where the place decides, several words:
                 -- "week" may wrap a week, "slots" may hold the hours of a day, "list" may list days beside one interval, "day" may
                 -- name those of an entry or a slot, "group" stands for several days.
-            '{"on": "available", "active": "available", "isopen": "available", "enabled": "available", "working": "available",
+            '{"avail": "available", "isavail": "available", "isopened": "available", "checked": "available",
+              "ischecked": "available", "ison": "available", "isworkday": "available", "dayenabled": "available",
+              "on": "available", "active": "available", "isopen": "available", "enabled": "available", "working": "available",
               "isactive": "available", "selected": "available", "available": "available", "isenabled": "available",
               "isworking": "available", "isselected": "available", "isavailable": "available", "isworkingday": "available",
+              "isoff": "closed", "notworking": "closed", "isnotworking": "closed",
               "off": "closed", "closed": "closed", "dayoff": "closed", "blocked": "closed", "holiday": "closed",
               "disabled": "closed", "isclosed": "closed", "isdayoff": "closed", "isblocked": "closed", "isholiday": "closed",
               "isdisabled": "closed", "unavailable": "closed", "closedallday": "closed", "isunavailable": "closed",
+              "workstarttime": "start", "hoursopen": "start", "openat": "start", "startat": "start", "shiftstart": "start",
+              "timefrom": "start", "availablefrom": "start", "starttimelocal": "start", "localstarttime": "start",
+              "begins": "start", "startingtime": "start",
               "from": "start", "begin": "start", "opens": "start", "start": "start", "starts": "start", "opening": "start",
               "opensat": "start", "fromtime": "start", "opentime": "start", "startsat": "start", "begintime": "start",
-              "starthour": "start", "starttime": "start", "timestart": "start", "workstart": "start", "hoursstart": "start",
+              "starthour": "start", "starthours": "start", "openhour": "start", "openinghour": "start", "beginhour": "start",
+              "beginhours": "start", "fromhour": "start", "fromhours": "start", "starttime": "start", "timestart": "start", "workstart": "start", "hoursstart": "start",
               "openingtime": "start", "startlocaltime": "start", "availablestarttime": "start",
+              "workendtime": "end", "hoursclose": "end", "closeat": "end", "endat": "end", "shiftend": "end",
+              "timeto": "end", "availableto": "end", "availableuntil": "end", "endtimelocal": "end", "localendtime": "end",
+              "endingtime": "end",
               "to": "end", "end": "end", "ends": "end", "until": "end", "closes": "end", "endsat": "end", "finish": "end",
-              "totime": "end", "closing": "end", "endhour": "end", "endtime": "end", "timeend": "end", "workend": "end",
+              "endhours": "end", "closehour": "end", "closinghour": "end", "tohour": "end", "tohours": "end", "finishhour": "end", "finishhours": "end", "totime": "end", "closing": "end", "endhour": "end", "endtime": "end", "timeend": "end", "workend": "end",
               "closesat": "end", "hoursend": "end", "closetime": "end", "finishtime": "end", "closingtime": "end",
               "endlocaltime": "end", "availableendtime": "end",
               "open": "either",
               "close": "close",
-              "week": "week", "rules": "week", "weekly": "week", "schedules": "week", "timetable": "week", "workhours": "week",
-              "officehours": "week", "weeklyhours": "week", "availability": "week", "openinghours": "week",
-              "regularhours": "week", "workschedule": "week", "availabletime": "week", "businesshours": "week",
+              "openingtimes": "week", "regularschedule": "week", "defaultschedule": "week", "defaulthours": "week",
+              "weekhours": "week", "weekschedule": "week", "storehours": "week", "clinichours": "week",
+              "providerschedule": "week", "availabilityschedule": "week", "dailyhours": "week",
+              "week": "week", "rules": "week", "weekly": "week", "schedules": "week", "timetable": "week", "workhours": "week slots",
+              "officehours": "week", "openhours": "week", "weeklyhours": "week", "availability": "week", "openinghours": "week slots",
+              "regularhours": "week", "workschedule": "week", "availabletime": "week", "businesshours": "week slots",
               "availabilities": "week", "operatinghours": "week", "weeklyschedule": "week", "hoursofoperation": "week",
               "availabilityslots": "week", "weeklyavailability": "week", "availabilitywindows": "week",
               "hours": "week slots", "slots": "week slots", "entries": "week slots", "periods": "week slots",
               "windows": "week slots", "schedule": "week slots", "intervals": "week slots", "timeslots": "week slots",
               "workinghours": "week slots",
+              "timeslot": "slots", "slot": "slots", "window": "slots", "timerange": "slots", "timewindows": "slots",
               "time": "slots", "times": "slots", "blocks": "slots", "ranges": "slots", "shifts": "slots", "timing": "slots",
               "timings": "slots", "sessions": "slots", "timeranges": "slots", "timeperiods": "slots", "workingblocks": "slots",
-              "day": "day", "wday": "day", "dayname": "day", "dayofweekenum": "day",
+              "weekdayname": "day", "dayoftheweek": "day", "nameofday": "day", "dow": "day",
+              "day": "day", "wday": "day", "openday": "day", "closeday": "day", "dayname": "day", "dayofweekenum": "day",
               "weekday": "day group",
-              "all": "group", "daily": "group", "alldays": "group", "weekend": "group", "everyday": "group", "weekends": "group",
+              "all": "group", "daily": "group", "workweek": "group", "alldays": "group", "weekend": "group", "everyday": "group", "weekends": "group",
+              "daysavailable": "list", "activedays": "list", "opendays": "list", "selecteddays": "list",
+              "businessdays": "list",
               "workdays": "list", "availabledays": "list",
+              "daysoftheweek": "list day",
               "dayofweek": "list day", "daysofweek": "list day",
               "weekdays": "list group",
               "workingdays": "week list",
               "days": "week list day",
+              "timezonestring": "zone", "ianatz": "zone", "localtimezone": "zone",
               "tz": "zone", "iana": "zone", "timezone": "zone", "timezoneid": "zone", "ianatimezone": "zone",
               "timezonename": "zone",
               "gmt": "offset", "utc": "offset", "tzid": "offset", "zone": "offset", "offset": "offset", "tzabbr": "offset",
               "tzname": "offset", "zoneid": "offset", "tzoffset": "offset", "zonename": "offset", "gmtoffset": "offset",
               "utcoffset": "offset", "timezoneabbr": "offset", "timezoneoffset": "offset",
+              "alwaysopen": "always", "fullday": "always", "isfullday": "always", "wholeday": "always",
+              "isallday": "always", "open24": "always", "is24hrs": "always", "roundtheclock": "always",
+              "twentyfourhours": "always",
               "is24h": "always", "allday": "always", "allhours": "always", "is24hours": "always", "open24hours": "always",
               "booked": "booked", "isbooked": "booked",
               "skip": "gone", "draft": "gone", "paused": "gone", "deleted": "gone", "expired": "gone", "isdraft": "gone",
@@ -270,18 +371,39 @@ LEFT JOIN LATERAL (
               "id": "note", "meta": "note", "name": "note", "note": "note", "label": "note", "notes": "note",
               "title": "note", "reason": "note", "source": "note", "comment": "note", "version": "note", "comments": "note",
               "location": "note", "metadata": "note", "settings": "note", "createdat": "note", "locations": "note",
-              "updatedat": "note", "description": "note", "lastupdated": "note"}'::jsonb AS roles,
+              "updatedat": "note", "description": "note", "lastupdated": "note", "isvirtual": "note", "isonline": "note",
+              "slotduration": "note", "slotdurationminutes": "note", "slotminutes": "note", "buffer": "note", "bufferminutes": "note",
+              "buffertime": "note", "maxdailyhours": "note", "advancebookingdays": "note", "scheduleid": "note", "userid": "note",
+              "providerid": "note", "doctorid": "note", "objecttype": "note", "emails": "note", "@type": "note", "order": "note",
+              "index": "note", "color": "note", "weekstart": "note", "weekstartson": "note", "firstdayofweek": "note",
+              "daysperweek": "note", "hoursperweek": "note", "useweeklyschedule": "note", "useweekly": "note"}'::jsonb AS built_in,
                 'timezone|utcoffset|gmtoffset' AS zone_stems,
                 'break|lunch|pause|siesta' AS break_stems,
+                -- Keys without a role whose names tell that they may change what the hours mean, and zones under such keys.
+                'publish|valid|activ|enabl|visib|approv|confirm' AS validity,
+                'rrule|recur|repeat|freq|fortnight|alternat|season|month|expir|until|effectiv|delet|remov|cancel|archiv|paus|suspend|'
+                    'meridi|ampm|24|overnight|nextday|endday|startday|morning|noon|evening|night|'
+                    '^(?:am|pm|isam|ispm|weeks?|weekno|weeknumber|weektype|weekparity|weekpattern|oddweeks?|evenweeks?|weeksofmonth|'
+                    'weekofmonth|everyweeks|interval|every|parity|nth.*|occurrences?|onlyon|excepts?|excludes?|plusdays|byappointment.*|'
+                    'oncall|tentative)$' AS suspect,
+                -- Names that say from when until when, where a date stands.
+                'from|since|start|begin|thru|through|till|end|to$|only|valid' AS periods,
+                '^(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc|US|Canada|Brazil|Chile|Mexico)/'
+                    AS zone_like,
                 -- A second interval, or what changes the first: start2, openMinutes, startPeriod.
                 '^(?:(?:start|end|open|close|begin|finish|from|to)(?:time|hours?|at)?[0-9]+|'
-                    '(?:start|end|open|close|begin|finish|opening|closing)(?:mins?|minutes?|period|meridiem|ampm))$' AS numbered,
+                    '(?:start|end|open|close|begin|finish|from|to|opening|closing)(?:mins?|minutes?|period|meridiem|ampm))$' AS numbered,
                 -- Texts under a status key that say: not available.
                 '{unavailable,closed,off,busy,blocked,block,break,lunch,booked,absent,absence,away,vacation,holiday,leave,timeoff,
-                  inactive,disabled,cancelled,canceled,exception,override,date}'::text[] AS away,
+                  inactive,disabled,cancelled,canceled,exception,override,date,draft,pending,tentative,onhold,paused,suspended,
+                  archived,deleted,expired}'::text[] AS away,
                 -- White space; with what else a name is compared without; and how JSON text writes it.
                 E' \t\n\r\f\x0b' AS blank,
-                E'_- \t\n\r\f\x0b' AS fold,
+                -- Capital letters beyond ASCII (Latin-1, Greek, Cyrillic) and their small ones, whatever the database's locale.
+                'ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ' AS capitals,
+                'àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþαβγδεζηθικλμνξοπρστυφχψωабвгдежзийклмнопрстуфхцчшщъыьэюяё' AS smalls,
+                'ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ'
+                    || E'_- \t\n\r\f\x0b' AS fold,
                 '[ \t\n\r\f\v]' AS space,
                 '(?: |\\[tnrf]|\\u000b)' AS gap,
                 -- A clock time, and what joins two, in JSON text.
@@ -295,6 +417,44 @@ LEFT JOIN LATERAL (
                 '[\u0001-\u001f\u007f-\u00a0\u00ad\u0300-\u036f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000'
                     '\ufeff\ufff9-\ufffb]' AS unseen
         ) AS v
+        CROSS JOIN (SELECT coalesce(settings, '{}') AS s) AS policy
+        CROSS JOIN LATERAL (
+            SELECT '(?:' || v.clock
+                || CASE WHEN policy.s -> 'separators' ? '.' THEN '|(?:[01]?[0-9]|2[0-4])[.][0-5][0-9]' ELSE '' END
+                || CASE WHEN policy.s -> 'separators' ? 'h' THEN '|(?:[01]?[0-9]|2[0-4])h(?:[0-5][0-9])?' ELSE '' END || ')' AS clock,
+                (
+                    SELECT string_agg(regexp_replace(c.word, '([^[:alnum:] ])', '\\\1', 'g'), '|')
+                    FROM (
+                        SELECT 'closed'
+                        UNION ALL SELECT 'off'
+                        UNION ALL SELECT btrim(w.word, v.blank) FROM jsonb_array_elements_text(policy.s -> 'closed_words') AS w (word)
+                    ) AS c (word)
+                    WHERE c.word <> ''
+                ) AS closed
+        ) AS n
+    ),
+    words AS MATERIALIZED (
+        -- Mon-Fri; Mon, Wed & Fri; Mon-Wed, Fri: with the names that the policy adds, and no numbers.
+        SELECT
+            l.*,
+            '^(?:' || g.item || ')(?:' || g.commas || '(?:' || g.item || '))*$' AS group_text,
+            '^(' || g.names || ')(?:' || g.range || '(' || g.names || '))?$' AS group_item,
+            g.commas AS group_commas,
+            '^(?:' || g.names || ')(?:(?:' || g.range || '|' || g.commas || ')(?:' || g.names || '))+$' AS day_group
+        FROM lexicon AS l
+        CROSS JOIN LATERAL (
+            SELECT n.names, n.range, n.commas, '(?:' || n.names || ')(?:' || n.range || '(?:' || n.names || '))?' AS item
+            FROM (
+                SELECT
+                    (
+                        SELECT string_agg(regexp_replace(d.name, '([^[:alnum:] ])', '\\\1', 'g'), '|' ORDER BY char_length(d.name) DESC, d.name)
+                        FROM jsonb_object_keys(l.days) AS d (name)
+                        WHERE d.name !~ '^[0-9]$'
+                    ) AS names,
+                    '(?:' || l.space || '*[-\u2010\u2011\u2012\u2013\u2014\u2015\u2212]' || l.space || '*|' || l.space || '+to' || l.space || '+)' AS range,
+                    '(?:' || l.space || '*[,&/+]' || l.space || '*|' || l.space || '+and' || l.space || '+)' AS commas
+            ) AS n
+        ) AS g
     )
     SELECT
         verdict.outcome,
@@ -308,10 +468,71 @@ LEFT JOIN LATERAL (
         CASE WHEN verdict.outcome = 'converted' THEN verdict.starts END AS starts,
         CASE WHEN verdict.outcome = 'converted' THEN verdict.ends END AS ends,
         CASE WHEN verdict.outcome = 'converted' THEN verdict.zones END AS zones,
-        CASE WHEN verdict.outcome = 'converted' THEN verdict.places END AS places
+        CASE WHEN verdict.outcome = 'converted' AND NOT given.prepared THEN verdict.places END AS places
     FROM
         -- The one mention of the document: PostgreSQL's Memoize keys on every mention.
-        (SELECT document AS doc WHERE plain.outcome IS NULL OFFSET 0) AS given
+        (
+            -- The document as the policy wants it prepared: out of a text, without invisible characters, in one Unicode form.
+            -- Two keys may become one by that, and one value would be lost: seen by the number of values.
+            SELECT
+                o.doc,
+                o.doc IS DISTINCT FROM d.doc AS prepared,
+                coalesce(t.doc <> o.doc AND (SELECT count(*) FROM jsonb_path_query(t.doc, 'strict $.**'))
+                    <> (SELECT count(*) FROM jsonb_path_query(o.doc, 'strict $.**')), false) AS clashes
+            FROM (SELECT document AS doc WHERE plain.outcome IS NULL OFFSET 0) AS d
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN settings -> 'double_encoded' = 'true' AND jsonb_typeof(d.doc) = 'string' AND (
+                    -- Whether the text is JSON, which a cast would not say but fail on: texts and other scalars are written as one
+                    -- character each, then, from the innermost, what holds nothing but those.
+                    WITH RECURSIVE json AS (
+                        SELECT 0 AS n, regexp_replace(
+                            regexp_replace(
+                                regexp_replace(
+                                    d.doc #>> '{}',
+                                    '"(?:[^"\\\u0001-\u001f]|\\["\\/bfnrt]|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4}|'
+                                        '\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"',
+                                    E'\x01', 'g'
+                                ),
+                                'true|false|null|-?(?:0|[1-9][0-9]{0,99})(?:[.][0-9]{1,99})?(?:[eE][-+]?[0-9]{1,3})?', E'\x02', 'g'
+                            ),
+                            '[ \t\n\r]+', '', 'g'
+                        ) AS text
+                        WHERE d.doc #>> '{}' ~ '^[ \t\n\r]*[[{n]' AND d.doc #>> '{}' !~ E'[\x01\x02]'
+                        UNION ALL
+                        SELECT j.n + 1, regexp_replace(
+                            j.text,
+                            E'[{](?:\x01:[\x01\x02](?:,\x01:[\x01\x02])*)?[}]|[[](?:[\x01\x02](?:,[\x01\x02])*)?[]]',
+                            E'\x02', 'g'
+                        )
+                        FROM json AS j
+                        WHERE j.n < 8 AND j.text ~ '[[{]'
+                    )
+                    SELECT j.text = E'\x02' FROM json AS j ORDER BY j.n DESC LIMIT 1
+                ) THEN (d.doc #>> '{}')::jsonb ELSE d.doc END AS doc
+                OFFSET 0
+            ) AS t
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN settings ?| '{unicode,zero_width}' THEN (
+                    SELECT CASE
+                        -- These would become quotes and backslashes of the JSON text itself.
+                        -- And a letter that follows an escape would join it.
+                        WHEN v.text ~ '[\uff02\uff3c\ufe68]|\\(?:[bfnrt]|u[0-9a-fA-F]{4})[^\u0001-\u007f]' THEN v.text
+                        WHEN settings ->> 'unicode' = 'nfc' THEN normalize(v.text, NFC)
+                        WHEN settings ->> 'unicode' = 'nfkc' THEN normalize(v.text, NFKC)
+                        ELSE v.text
+                    END::jsonb
+                    FROM (
+                        SELECT CASE WHEN settings -> 'zero_width' = 'true'
+                            THEN regexp_replace(t.doc::text, '[\u200b\u200c\u200d\u2060\ufeff]', '', 'g')
+                            ELSE t.doc::text
+                        END AS text
+                        OFFSET 0
+                    ) AS v
+                ) ELSE t.doc END AS doc
+                OFFSET 0
+            ) AS o
+            OFFSET 0
+        ) AS given
     CROSS JOIN words
     CROSS JOIN LATERAL (
         -- 1. The way to the week, one row per level: the document itself, then what wrapper keys hold, at most two deep.
@@ -390,11 +611,18 @@ LEFT JOIN LATERAL (
                             WHEN 'either' THEN CASE
                                 WHEN jsonb_typeof(r.value) = 'boolean'
                                     OR jsonb_typeof(r.value) = 'string'
-                                    AND lower(btrim(r.value #>> '{}', words.blank) COLLATE "C") IN ('true', 'yes', 'false', 'no')
+                                    AND translate(lower(btrim(r.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) IN ('true', 'yes', 'false', 'no')
                                     THEN 'available'
                                 ELSE 'start'
                             END
                             WHEN 'close' THEN CASE jsonb_typeof(r.value) WHEN 'boolean' THEN 'unclear' ELSE 'end' END
+                            WHEN 'shut' THEN CASE
+                                WHEN jsonb_typeof(r.value) = 'boolean'
+                                    OR jsonb_typeof(r.value) = 'string'
+                                    AND translate(lower(btrim(r.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) IN ('true', 'yes', 'false', 'no')
+                                    THEN 'closed'
+                                ELSE 'end'
+                            END
                             ELSE r.role
                         END AS role,
                         r.role LIKE 'week%' AND jsonb_typeof(r.value) IN ('object', 'array')
@@ -404,8 +632,10 @@ LEFT JOIN LATERAL (
                                 SELECT FROM jsonb_array_elements(r.value) AS e (value)
                                 WHERE CASE
                                     WHEN r.role <> 'list group' THEN jsonb_typeof(e.value) IN ('object', 'array')
-                                    WHEN jsonb_typeof(e.value) <> 'string' THEN true
-                                    ELSE NOT words.days ? lower(btrim(e.value #>> '{}', words.blank) COLLATE "C")
+                                    WHEN jsonb_typeof(e.value) NOT IN ('string', 'number') THEN true
+                                    ELSE NOT (words.days ? translate(lower(btrim(regexp_replace(e.value #>> '{}', '^([0-9])[.]0+$', '\1'), words.blank) COLLATE "C"), words.capitals, words.smalls)
+                                            OR words.groups IS NOT NULL AND (translate(lower(btrim(e.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) ~ words.group_text
+                                                OR words.groups ? translate(translate(lower(btrim(e.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls), words.fold, words.smalls)))
                                 END
                             )
                             WHEN 'string' THEN r.role <> 'list group'
@@ -414,14 +644,41 @@ LEFT JOIN LATERAL (
                         r.role = 'switch' AND (
                             r.value IN ('false', '0')
                             OR jsonb_typeof(r.value) = 'string'
-                            AND lower(btrim(r.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no')
+                            AND translate(lower(btrim(r.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) IN ('false', 'no')
                         ) AS switches_off
                     FROM (
                         SELECT
                             e.i,
                             e.key,
                             e.value,
-                            words.days ->> lower(btrim(e.key, words.blank) COLLATE "C") AS day,
+                            coalesce(words.days ->> n.word, CASE
+                                -- A group of days, unless its value is a list of days or of flags.
+                                WHEN words.groups IS NULL OR e.value = 'null' THEN NULL
+                                WHEN jsonb_typeof(e.value) = 'array' AND (
+                                    SELECT bool_and(jsonb_typeof(g.value) = 'boolean')
+                                        OR words.roles ->> n.name = 'list group'
+                                        AND bool_and((words.days ? translate(lower(btrim(regexp_replace(g.value #>> '{}', '^([0-9])[.]0+$', '\1'), words.blank) COLLATE "C"), words.capitals, words.smalls)
+                                            OR words.groups IS NOT NULL AND (translate(lower(btrim(g.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) ~ words.group_text
+                                                OR words.groups ? translate(translate(lower(btrim(g.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls), words.fold, words.smalls))))
+                                    FROM jsonb_array_elements(e.value) AS g (value)
+                                ) THEN NULL
+                                WHEN words.groups ? n.name THEN words.groups ->> n.name
+                                ELSE CASE WHEN n.word ~ words.group_text THEN (
+                                    SELECT string_agg(w.day, ' ' ORDER BY i.i, w.n)
+                                    FROM regexp_split_to_table(n.word, words.group_commas) WITH ORDINALITY AS i (item, i)
+                                    CROSS JOIN LATERAL regexp_match(i.item, words.group_item) AS g (names)
+                                    CROSS JOIN LATERAL (
+                                        SELECT
+                                            array_position(words.week, words.days ->> g.names[1]) AS first,
+                                            array_position(words.week, words.days ->> coalesce(g.names[2], g.names[1])) AS last
+                                    ) AS span
+                                    CROSS JOIN LATERAL (
+                                        SELECT n.n, words.week[1 + (span.first - 1 + n.n) % 7] AS day
+                                        FROM generate_series(0, (span.last - span.first + 7) % 7) AS n (n)
+                                    ) AS w
+                                    HAVING count(*) = count(DISTINCT w.day) AND NOT bool_or(g.names[2] IS NOT NULL AND span.first = span.last)
+                                ) END
+                            END) AS day,
                             coalesce(words.roles ->> n.name, CASE
                                 WHEN n.name ~ words.zone_stems THEN 'offset'
                                 WHEN n.name ~ words.break_stems THEN 'break'
@@ -429,7 +686,10 @@ LEFT JOIN LATERAL (
                             END) AS role
                         FROM jsonb_each(CASE jsonb_typeof(l.next) WHEN 'object' THEN l.next END) WITH ORDINALITY AS e (key, value, i)
                         CROSS JOIN LATERAL (
-                            SELECT translate(lower(e.key COLLATE "C"), words.fold, '') AS name OFFSET 0
+                            SELECT
+                                translate(lower(e.key COLLATE "C"), words.fold, words.smalls) AS name,
+                                translate(lower(btrim(e.key, words.blank) COLLATE "C"), words.capitals, words.smalls) AS word
+                            OFFSET 0
                         ) AS n
                         OFFSET 0
                     ) AS r
@@ -438,6 +698,7 @@ LEFT JOIN LATERAL (
             ) AS k
             CROSS JOIN LATERAL (
                 SELECT CASE
+                    WHEN cardinality(k.ords) > 2000 OR jsonb_typeof(l.next) = 'array' AND jsonb_array_length(l.next) > 2000 THEN 'large'
                     WHEN k.names_days THEN 'weekday'
                     WHEN k.list IS NOT NULL THEN 'days and an interval'
                     WHEN jsonb_typeof(l.next) = 'array' THEN 'list'
@@ -487,6 +748,8 @@ LEFT JOIN LATERAL (
             array_agg(p.end_time) FILTER (WHERE d.day IS NOT NULL) AS ends,
             array_agg(p.zone) FILTER (WHERE d.day IS NOT NULL) AS zones,
             array_agg(p.at) FILTER (WHERE d.day IS NOT NULL) AS ats,
+            array_agg(p.slots_at) FILTER (WHERE d.day IS NOT NULL) AS slots_ats,
+            min(p.at) FILTER (WHERE p.part = 'large') || ' 0too_large' AS large,
             array_agg(p.place) FILTER (WHERE d.day IS NOT NULL) AS places
         FROM (
             SELECT
@@ -501,7 +764,7 @@ LEFT JOIN LATERAL (
                 r.end_time,
                 named.days,
                 CASE
-                    WHEN part.part IN ('key', 'interval') THEN NULL
+                    WHEN part.part IN ('key', 'interval', 'large') THEN NULL
                     WHEN part.part = 'names' THEN 'true'
                     WHEN part.part = 'entry' AND r.absence IS NOT NULL THEN 'bad'
                     WHEN part.part = 'entry' AND jsonb_typeof(part.value) <> 'object' THEN 'bad'
@@ -511,19 +774,24 @@ LEFT JOIN LATERAL (
                 CASE
                     WHEN part.part = 'key' THEN part.zone
                     WHEN part.part = 'interval' THEN part.level_at || part.places[left(r.zone, 9)::integer] || substr(r.zone, 10)
-                    ELSE part.at || r.zone
+                    ELSE part.at || nth.zone
                 END AS zone,
-                CASE WHEN part.part = 'key' THEN part.ignored ELSE r.ignored END AS ignored,
+                CASE WHEN part.part = 'key' THEN part.ignored ELSE nth.ignored END AS ignored,
+                part.at || part.slots_at AS slots_at,
                 part.nothing,
                 part.always,
                 part.when_open,
                 part.when_texts,
                 part.when_flags,
-                CASE WHEN part.part <> 'interval' THEN part.at || named.finding END AS base,
+                CASE part.part
+                    WHEN 'interval' THEN NULL
+                    WHEN 'large' THEN part.at || ' 0too_large'
+                    ELSE part.at || named.finding
+                END AS base,
                 CASE WHEN part.part = 'entry' THEN CASE jsonb_typeof(part.value)
-                    WHEN 'object' THEN part.at || r.absence
+                    WHEN 'object' THEN part.at || nth.absence
                     WHEN 'string' THEN part.at || CASE
-                        WHEN words.days ? lower(btrim(part.value #>> '{}', words.blank) COLLATE "C") THEN ' 2days_without_times'
+                        WHEN words.days ? translate(lower(btrim(part.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) THEN ' 2days_without_times'
                         ELSE ' 2text'
                     END
                     ELSE part.at || ' 2no_day'
@@ -533,12 +801,12 @@ LEFT JOIN LATERAL (
                     WHEN i.finding ~ '^[0-9]' THEN part.places[left(i.finding, 9)::integer] || substr(i.finding, 10)
                     WHEN i.finding LIKE ' 2missing%' THEN left(i.finding, -9) || part.places[right(i.finding, 9)::integer]
                     ELSE i.finding
-                END ELSE part.at || r.finding END AS finding,
+                END ELSE part.at || nth.finding END AS finding,
                 CASE WHEN part.part = 'interval' THEN part.level_at || CASE
                     WHEN i.strict ~ '^[0-9]' THEN part.places[left(i.strict, 9)::integer] || substr(i.strict, 10)
                     WHEN i.strict LIKE ' 2missing%' THEN left(i.strict, -9) || part.places[right(i.strict, 9)::integer]
                     ELSE i.strict
-                END ELSE part.at || r.strict END AS strict
+                END ELSE part.at || nth.strict END AS strict
             FROM (
                 SELECT
                     e.part,
@@ -548,19 +816,22 @@ LEFT JOIN LATERAL (
                     e.day,
                     e.places,
                     level.at AS level_at,
-                    CASE WHEN e.part = 'names' THEN level.at ELSE level.at || lpad(e.i::text, 9, '0') END AS at,
+                    CASE WHEN e.part IN ('names', 'large') THEN level.at ELSE level.at || lpad(e.i::text, 9, '0') END AS at,
                     CASE
-                        WHEN e.part IN ('names', 'interval') THEN level.way
+                        WHEN e.part IN ('names', 'interval', 'large') THEN level.way
                         WHEN e.part = 'entry' THEN level.way || 'null'
                         ELSE level.way || to_jsonb(e.key)
                     END AS steps,
-                    CASE e.part
-                        WHEN 'day' THEN level.place || E'\x1f' || e.key
-                        WHEN 'entry' THEN level.place || E'\x1f' || (e.i - 1)
-                    END AS place,
+                    -- Where one day can be said anew; nowhere if the place says several, or one of several slots.
+                    CASE WHEN x.nth IS NULL THEN CASE
+                        WHEN e.part = 'day' AND e.day NOT LIKE '% %' THEN level.place || E'\x1f' || e.key
+                        WHEN e.part = 'entry' THEN level.place || E'\x1f' || (e.i - 1)
+                    END END AS place,
+                    x.nth,
+                    x.slots_at,
                     level.form || CASE WHEN level.depth > 1 THEN ' in a wrapper' ELSE '' END AS form,
                     CASE
-                        WHEN e.part IN ('day', 'interval') OR e.part = 'entry' AND jsonb_typeof(e.value) = 'object' THEN e.value
+                        WHEN e.part IN ('day', 'interval') OR e.part = 'entry' AND jsonb_typeof(e.value) = 'object' THEN x.value
                     END AS hours,
                     e.part = 'entry' AND jsonb_typeof(e.value) = 'object' AS is_entry,
                     CASE
@@ -580,7 +851,10 @@ LEFT JOIN LATERAL (
                         m.i, m.key, m.role, m.day, m.value, m.is_list, NULL::text[]
                     FROM unnest(level.ords, level.keys, level.roles, level.days, level.lists, level.members)
                         AS m (i, key, role, day, is_list, value)
-                    WHERE m.i IS DISTINCT FROM level.taken
+                    WHERE m.i IS DISTINCT FROM level.taken AND level.form <> 'large'
+                    UNION ALL
+                    SELECT 'large', NULL, NULL, NULL, NULL, NULL, false, NULL
+                    WHERE level.form = 'large'
                     UNION ALL
                     SELECT 'entry', n.i, NULL, NULL, NULL, n.value, false, NULL
                     FROM jsonb_array_elements(CASE WHEN level.form = 'list' THEN level.node END) WITH ORDINALITY AS n (value, i)
@@ -603,13 +877,63 @@ LEFT JOIN LATERAL (
                         OR level.given AND m.role IN ('slots', 'week slots') AND m.value NOT IN ('null', '""', '[]', '{}')
                     HAVING bool_or(m.value NOT IN ('null', '""'))
                 ) AS e (part, i, key, role, day, value, is_list, places)
+                -- Slots that may adjoin are read one by one.
+                CROSS JOIN LATERAL (
+                    SELECT s.list, s.key, s.slots_at, coalesce(s.list IS NOT NULL AND (
+                        SELECT bool_and(jsonb_typeof(n.value) = 'object')
+                            OR bool_and(jsonb_typeof(n.value) = 'string') AND NOT bool_and(n.value::text ~* words.clock_text)
+                        FROM jsonb_array_elements(CASE jsonb_typeof(s.list) WHEN 'array' THEN s.list END) AS n (value)
+                    ), false) AS apart
+                    FROM (
+                        SELECT list.*
+                        FROM (
+                            SELECT e.value AS list, NULL AS key, '' AS slots_at
+                            WHERE jsonb_typeof(e.value) = 'array' AND e.part = 'day'
+                            UNION ALL
+                            SELECT o.value, o.key, lpad(o.i::text, 9, '0')
+                            FROM jsonb_each(CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value END) WITH ORDINALITY AS o (key, value, i)
+                            WHERE e.part IN ('day', 'entry') AND jsonb_typeof(o.value) = 'array'
+                                AND words.roles ->> translate(lower(o.key COLLATE "C"), words.fold, words.smalls) IN ('slots', 'week slots')
+                                AND NOT EXISTS (
+                                    SELECT
+                                    FROM jsonb_each(CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value END) AS f (key, value)
+                                    CROSS JOIN LATERAL (
+                                        SELECT
+                                            words.roles ->> translate(lower(f.key COLLATE "C"), words.fold, words.smalls) AS role,
+                                            CASE jsonb_typeof(f.value) WHEN 'string' THEN lower(btrim(f.value #>> '{}', words.blank) COLLATE "C") ELSE f.value::text END AS said
+                                    ) AS r
+                                    WHERE r.role IN ('available', 'either') AND r.said IN ('false', 'no', '0')
+                                        OR r.role IN ('closed', 'shut') AND r.said IN ('true', 'yes', '1')
+                                )
+                        ) AS list
+                        WHERE words.adjacent_slots
+                            AND CASE jsonb_typeof(list.list) WHEN 'array' THEN jsonb_array_length(list.list) BETWEEN 2 AND 200 ELSE false END
+                        LIMIT 1
+                    ) AS s
+                    UNION ALL
+                    SELECT NULL, NULL, NULL, false
+                    ORDER BY 1 NULLS LAST
+                    LIMIT 1
+                ) AS several
+                CROSS JOIN LATERAL (
+                    SELECT NULL::bigint AS nth, e.value, NULL AS slots_at
+                    WHERE NOT several.apart
+                    UNION ALL
+                    SELECT
+                        n.i,
+                        CASE WHEN several.key IS NULL THEN jsonb_build_array(n.value)
+                            ELSE e.value || jsonb_build_object(several.key, jsonb_build_array(n.value)) END,
+                        several.slots_at
+                    FROM jsonb_array_elements(CASE WHEN several.apart AND jsonb_typeof(several.list) = 'array' THEN several.list END)
+                        WITH ORDINALITY AS n (value, i)
+                ) AS x
                 -- 2. What a key beside the days means for them.
                 LEFT JOIN LATERAL (
                     SELECT
-                        CASE WHEN c.is_zone THEN p.at || ' ' || c.text END AS zone,
+                        p.at || ' ' || c.zone AS zone,
                         p.at || CASE e.role
-                            WHEN 'zone' THEN CASE WHEN e.value <> 'null' AND NOT c.is_zone THEN ' 2zone_unknown' END
-                            WHEN 'offset' THEN CASE WHEN e.value <> 'null' THEN ' 2zone_offset' END
+                            WHEN 'zone' THEN CASE WHEN c.says_zone AND c.zone IS NULL THEN ' 2zone_unknown' END
+                            WHEN 'offset' THEN CASE WHEN c.says_zone AND c.zone IS NULL THEN ' 2zone_offset' END
                             WHEN 'date' THEN CASE WHEN e.value NOT IN ('null', 'false', '""', '[]', '{}') THEN ' 2date' END
                             WHEN 'recurs' THEN CASE
                                 WHEN e.value <> 'null' AND c.is_on IS NOT TRUE AND c.word IS DISTINCT FROM 'weekly'
@@ -625,10 +949,10 @@ LEFT JOIN LATERAL (
                             WHEN 'break' THEN CASE WHEN NOT level.break_off AND NOT c.no_break THEN ' 2break' END
                             ELSE CASE
                                 WHEN c.is_lost THEN ' 2ambiguous_week'
-                                WHEN c.names_days OR level.form = 'days and an interval' AND e.is_list AND NOT c.is_empty
+                                WHEN c.names_days OR level.form = 'days and an interval' AND e.is_list AND e.role <> 'unread' AND NOT c.is_empty
                                     THEN ' 2ambiguous_week'
                                 WHEN u.reason IS NOT NULL THEN u.reason
-                                WHEN e.role <> 'exception' AND c.inside ~ 'zone|offset' THEN ' 2zone_unknown'
+                                WHEN e.role NOT IN ('unread', 'exception') AND c.inside ~ 'zone|offset' THEN ' 2zone_unknown'
                             END
                         END AS always,
                         p.at || CASE e.role
@@ -642,6 +966,19 @@ LEFT JOIN LATERAL (
                                 WHEN jsonb_typeof(e.value) NOT IN ('null', 'number') OR jsonb_typeof(e.value) = 'number' AND e.value < '1'
                                     THEN ' 2contradiction'
                             END
+                            WHEN 'other' THEN CASE WHEN NOT c.is_empty AND u.reason IS DISTINCT FROM ' 2day_number'
+                                AND u.reason IS DISTINCT FROM ' 2date' AND u.reason IS DISTINCT FROM ' 2day_group' THEN CASE
+                                WHEN c.name ~ words.validity THEN CASE WHEN c.is_on IS NOT TRUE THEN ' 1unknown_key' END
+                                WHEN c.name ~ words.suspect THEN CASE WHEN c.is_on IS NOT FALSE THEN ' 1unknown_key' END
+                                WHEN c.text ~ words.zone_like THEN ' 1zone_unknown'
+                                WHEN c.name ~ words.periods AND c.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN ' 1date'
+                                WHEN c.name ~ words.numbered AND e.value <> '0' THEN ' 2unknown_key'
+                            END END
+                            -- "week" may be which week it is: A or B.
+                            WHEN 'day' THEN CASE
+                                WHEN c.name IN ('openday', 'closeday') AND c.name <> ALL (words.given_keys) AND NOT c.is_empty AND c.is_on IS NOT FALSE THEN ' 1unknown_key'
+                            END
+                            WHEN 'week' THEN CASE WHEN c.name = 'week' AND c.name <> ALL (words.given_keys) AND NOT c.is_full AND NOT c.is_empty AND c.is_on IS NOT FALSE THEN ' 1unknown_key' END
                         END AS when_open,
                         -- Where no week was found, what may have been meant as one.
                         CASE
@@ -655,40 +992,45 @@ LEFT JOIN LATERAL (
                     CROSS JOIN LATERAL (
                         SELECT
                             x.*,
-                            e.role = 'zone' AND x.text IS NOT NULL
-                                AND x.text IN (SELECT z.name FROM provider_availability_zones AS z) AS is_zone,
+                            e.value <> 'null' AND NOT coalesce(words.empty_zone AND x.text = '', false) AS says_zone,
+                            CASE
+                                WHEN e.role = 'zone' AND x.text IN (SELECT z.name FROM provider_availability_zones AS z) THEN x.text
+                                WHEN e.role IN ('zone', 'offset')
+                                    AND words.zone_aliases ->> x.text IN (SELECT z.name FROM provider_availability_zones AS z)
+                                    THEN words.zone_aliases ->> x.text
+                            END AS zone,
                             x.is_on IS NOT FALSE AND e.value <> 'null' AS may_be_on,
                             CASE WHEN e.role = 'break' THEN
                                 e.value IN ('null', 'false', '""', '[]', '{}', '0')
                                 OR EXISTS (
                                     SELECT
                                     FROM jsonb_each(CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value END) AS b (key, value)
-                                    WHERE words.roles ->> translate(lower(b.key COLLATE "C"), words.fold, '') IN ('available', 'either')
+                                    WHERE words.roles ->> translate(lower(b.key COLLATE "C"), words.fold, words.smalls) IN ('available', 'either')
                                         AND (
                                             b.value IN ('false', '0')
                                             OR jsonb_typeof(b.value) = 'string'
-                                            AND lower(btrim(b.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no')
+                                            AND translate(lower(btrim(b.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) IN ('false', 'no')
                                         )
                                 )
                             END AS no_break,
                             x.has_no_role AND (x.wraps OR e.role = 'slots' AND level.form <> 'wrapper' AND x.is_full) AS is_lost,
-                            x.has_no_role AND e.role NOT IN ('note', 'exception') AS may_be_day,
-                            CASE WHEN x.has_no_role AND jsonb_typeof(e.value) = 'array' THEN EXISTS (
+                            x.has_no_role AND e.role NOT IN ('note', 'unread', 'exception') AS may_be_day,
+                            CASE WHEN x.has_no_role AND e.role <> 'unread' AND jsonb_typeof(e.value) = 'array' THEN EXISTS (
                                 SELECT
                                 FROM jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value END) AS n (value)
                                 WHERE jsonb_typeof(n.value) = 'string'
-                                    AND words.days ? lower(btrim(n.value #>> '{}', words.blank) COLLATE "C")
+                                    AND words.named ? translate(lower(btrim(n.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls)
                             ) END AS names_days,
                             -- What the keys below are for.
                             CASE WHEN x.has_no_role AND jsonb_typeof(e.value) IN ('object', 'array') THEN (
                                 SELECT string_agg(DISTINCT CASE
-                                    WHEN words.days ? lower(btrim(i.key, words.blank) COLLATE "C") THEN 'named'
+                                    WHEN words.named ? translate(lower(btrim(i.key, words.blank) COLLATE "C"), words.capitals, words.smalls) THEN 'named'
                                     WHEN i.name ~ words.zone_stems OR words.roles ->> i.name IN ('zone', 'offset')
                                         THEN CASE WHEN i.first <> 'n' THEN 'zone' END
                                     ELSE words.roles ->> i.name
                                 END, ' ')
                                 FROM (
-                                    SELECT s.key, s.first, translate(lower(s.key COLLATE "C"), words.fold, '') AS name
+                                    SELECT s.key, s.first, translate(lower(s.key COLLATE "C"), words.fold, words.smalls) AS name
                                     FROM regexp_matches(e.value::text, words.keys_text, 'g') AS k (found)
                                     CROSS JOIN LATERAL (
                                         SELECT
@@ -705,23 +1047,24 @@ LEFT JOIN LATERAL (
                         FROM (
                             SELECT
                                 y.*,
+                                translate(lower(e.key COLLATE "C"), words.fold, words.smalls) AS name,
                                 CASE
                                     WHEN e.value IN ('true', '1') OR y.word IN ('true', 'yes') THEN true
                                     WHEN e.value IN ('false', '0') OR y.word IN ('false', 'no') THEN false
                                 END AS is_on,
                                 y.is_full AND e.role IN ('week', 'week slots', 'week list', 'week list day') AS wraps,
                                 e.role IN (
-                                    'other', 'note', 'exception', 'week', 'week slots', 'slots', 'list', 'list day', 'list group',
+                                    'other', 'note', 'unread', 'exception', 'week', 'week slots', 'slots', 'list', 'list day', 'list group',
                                     'week list', 'week list day', 'day', 'day group', 'group'
                                 ) AND NOT (level.given AND e.role IN ('slots', 'week slots') AND NOT y.is_empty) AS has_no_role
                             FROM (
                                 SELECT
                                     s.text,
-                                    lower(s.text COLLATE "C") AS word,
+                                    translate(lower(s.text COLLATE "C"), words.capitals, words.smalls) AS word,
                                     e.value IN ('null', '""', '[]', '{}') AS is_empty,
                                     jsonb_typeof(e.value) IN ('object', 'array') AND e.value NOT IN ('[]', '{}') AS is_full
                                 FROM (
-                                    SELECT CASE jsonb_typeof(e.value) WHEN 'string' THEN btrim(e.value #>> '{}', words.blank) END AS text
+                                    SELECT CASE jsonb_typeof(e.value) WHEN 'string' THEN CASE WHEN char_length(e.value #>> '{}') <= 200 THEN btrim(e.value #>> '{}', words.blank) ELSE '…' END END AS text
                                     OFFSET 0
                                 ) AS s
                                 OFFSET 0
@@ -732,8 +1075,8 @@ LEFT JOIN LATERAL (
                     ) AS c
                     CROSS JOIN LATERAL (
                         SELECT CASE
-                            WHEN NOT c.has_no_role THEN NULL
-                            WHEN e.role LIKE '%group' OR lower(btrim(e.key, words.blank) COLLATE "C") ~ words.day_group
+                            WHEN NOT c.has_no_role OR e.role = 'unread' THEN NULL
+                            WHEN e.role LIKE '%group' OR translate(lower(btrim(e.key, words.blank) COLLATE "C"), words.capitals, words.smalls) ~ words.day_group
                                 THEN CASE WHEN e.value <> 'null' THEN ' 2day_group' END
                             WHEN btrim(e.key, words.blank) ~ '^[0-9]+$' THEN ' 2day_number'
                             WHEN btrim(e.key, words.blank) ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN ' 2date'
@@ -756,6 +1099,7 @@ LEFT JOIN LATERAL (
             CROSS JOIN LATERAL (
                 SELECT
                     CASE
+                        WHEN it.large THEN 'bad'
                         WHEN it.v = 'true' THEN 'true'
                         WHEN it.v = 'false' OR f.closing IS NOT NULL THEN 'closed'
                         WHEN f.failure IS NOT NULL OR c.finding IS NOT NULL THEN 'bad'
@@ -765,26 +1109,46 @@ LEFT JOIN LATERAL (
                     END AS state,
                     CASE WHEN f.closing IS NULL THEN f.start_time END AS start_time,
                     CASE WHEN f.closing IS NULL THEN f.end_time END AS end_time,
-                    CASE jsonb_typeof(it.v)
-                        WHEN 'array' THEN CASE jsonb_typeof(it.v -> 0) WHEN 'string' THEN 'list of texts' ELSE 'list of objects' END
+                    CASE jsonb_typeof(it.hours)
+                        WHEN 'array' THEN CASE jsonb_typeof(it.hours -> 0) WHEN 'string' THEN 'list of texts' ELSE 'list of objects' END
                         WHEN 'string' THEN 'text'
                         WHEN 'boolean' THEN 'flag'
                         WHEN 'object' THEN 'object'
                     END AS shape,
                     -- A finding is "place rank+reason"; a place is nine digits for each step. Strict: where four digits are no time.
-                    CASE WHEN it.v NOT IN ('true', 'false') THEN least(f.found, c.zones_differ, f.failure, c.finding) END AS finding,
                     CASE
+                        WHEN it.large THEN ' 0too_large'
+                        WHEN it.v NOT IN ('true', 'false') THEN least(f.found, c.zones_differ, f.failure, c.finding)
+                    END AS finding,
+                    CASE
+                        WHEN it.large THEN ' 0too_large'
                         WHEN it.v IS NULL OR it.v IN ('true', 'false') THEN NULL
                         WHEN f.has_four THEN least(f.found, c.zones_differ, f.strict)
                         ELSE least(f.found, c.zones_differ, f.failure, c.finding)
                     END AS strict,
                     CASE WHEN f.timed THEN f.closing || ' 3absence' END AS absence,
                     f.slot_closed AS closed_at,
+                    it.large,
                     f.zone,
                     f.names,
                     f.ignored,
                     f.pads
-                FROM (SELECT one.hours AS v OFFSET 0) AS it
+                FROM (
+                    SELECT
+                        v.hours,
+                        v.large,
+                        CASE WHEN NOT v.large THEN v.hours END AS v
+                    FROM (
+                        SELECT h.hours, CASE jsonb_typeof(h.hours)
+                            WHEN 'array' THEN jsonb_array_length(h.hours) > 200
+                            WHEN 'object' THEN (SELECT count(*) > 200 FROM jsonb_object_keys(h.hours))
+                            ELSE false
+                        END AS large
+                        FROM (SELECT one.hours OFFSET 0) AS h
+                        OFFSET 0
+                    ) AS v
+                    OFFSET 0
+                ) AS it
                 CROSS JOIN words
                 CROSS JOIN LATERAL (
                     SELECT
@@ -804,6 +1168,9 @@ LEFT JOIN LATERAL (
                         bool_or(t.pads) AS pads,
                         min(t.start_time) AS start_time,
                         max(t.start_time) AS last_start,
+                        bool_or(t.is_midnight) AS is_midnight,
+                        bool_or(t.opens) AS is_opened,
+                        bool_or(t.blank_start) AND bool_or(t.blank_end) AS blank,
                         min(t.end_time) AS end_time,
                         max(t.end_time) AS last_end,
                         bool_or(t.twelve) AND NOT bool_and(t.twelve) AND NOT bool_and(t.sure) AS mixed,
@@ -829,7 +1196,15 @@ LEFT JOIN LATERAL (
                             s.is_closed_word,
                             s.is_empty_slots,
                             CASE WHEN s.is_read THEN s.start_time END AS start_time,
-                            CASE WHEN s.is_read THEN s.end_time END AS end_time,
+                            -- Around the clock, and until a minute before midnight, are one.
+                            CASE
+                                WHEN NOT s.is_read THEN NULL
+                                WHEN s.all_day IS NOT NULL AND s.end_time IN ('00:00', '23:59', '23:59:59') THEN time '24:00'
+                                ELSE s.end_time
+                            END AS end_time,
+                            s.is_read AND s.is_midnight AND s.all_day IS NULL AS is_midnight,
+                            s.role = 'start' AND s.blank AS blank_start,
+                            s.role = 'end' AND s.blank AS blank_end,
                             CASE WHEN s.is_read THEN s.twelve END AS twelve,
                             CASE WHEN s.is_read THEN s.sure END AS sure,
                             s.is_read AND s.pads AS pads,
@@ -845,12 +1220,15 @@ LEFT JOIN LATERAL (
                                     || CASE WHEN s.role = 'start' THEN '=' WHEN NOT s.blank THEN '~' END || right(s.at, 9)
                             END AS missing,
                             CASE WHEN s.in_slot AND s.is_alive AND s.timed THEN s.first_closing || ' 3absence' END AS absence,
-                            CASE WHEN s.is_alive AND s.first_opening IS NOT NULL AND s.first_closing IS NOT NULL
-                                THEN greatest(s.first_opening, s.first_closing) || ' 2contradiction' END AS differs,
+                            CASE
+                                WHEN s.is_alive AND s.first_opening IS NOT NULL AND s.first_closing IS NOT NULL
+                                    THEN greatest(s.first_opening, s.first_closing) || ' 2contradiction'
+                                WHEN s.is_read AND s.not_all_day THEN s.all_day || ' 2contradiction'
+                            END AS differs,
                             CASE WHEN s.is_alive THEN s.at || s.always END AS always,
                             CASE WHEN s.is_read AND NOT (s.role = 'break' AND s.break_off) THEN s.at || s.when_open END AS when_open,
                             s.is_alive AND s.is_name AS is_name,
-                            s.is_alive AND s.is_unread AS is_ignored,
+                            s.is_alive AND (s.is_unread OR s.is_minute AND (s.is_lost_minute OR NOT s.is_read)) AS is_ignored,
                             s.steps
                         FROM (
                             SELECT
@@ -863,6 +1241,9 @@ LEFT JOIN LATERAL (
                                 leaf.blank,
                                 clock.start_time,
                                 clock.end_time,
+                                clock.is_midnight,
+                                min(leaf.at) FILTER (WHERE leaf.role = 'always' AND around.is_on) OVER () AS all_day,
+                                bool_or(leaf.role = 'always' AND leaf.is_on IS FALSE AND words.around IS NOT NULL) OVER () AS not_all_day,
                                 clock.twelve,
                                 clock.sure,
                                 clock.pads,
@@ -894,10 +1275,11 @@ LEFT JOIN LATERAL (
                                     CASE WHEN own.key IS NULL THEN 'slots' ELSE coalesce(words.roles ->> n.name, CASE
                                         WHEN n.name ~ words.zone_stems THEN 'offset'
                                         WHEN n.name ~ words.break_stems THEN 'break'
+                                        WHEN n.name ~ words.minute_keys THEN 'minute'
                                         ELSE 'other'
                                     END) END AS role,
                                     n.name
-                                FROM (SELECT translate(lower(own.key COLLATE "C"), words.fold, '') AS name OFFSET 0) AS n
+                                FROM (SELECT translate(lower(own.key COLLATE "C"), words.fold, words.smalls) AS name OFFSET 0) AS n
                                 OFFSET 0
                             ) AS o
                             -- What a key for slots holds: itself, or the only element of its list.
@@ -905,6 +1287,9 @@ LEFT JOIN LATERAL (
                                 SELECT CASE WHEN o.role IN ('slots', 'week slots') THEN CASE
                                     WHEN jsonb_typeof(own.value) <> 'array' THEN own.value
                                     WHEN jsonb_array_length(own.value) = 1 THEN own.value -> 0
+                                    WHEN words.pairs AND jsonb_array_length(own.value) = 2
+                                        AND (own.value -> 0)::text ~* words.clock_text AND (own.value -> 1)::text ~* words.clock_text
+                                        THEN to_jsonb((own.value ->> 0) || ' to ' || (own.value ->> 1))
                                 END END AS value
                                 OFFSET 0
                             ) AS slot
@@ -915,6 +1300,7 @@ LEFT JOIN LATERAL (
                                     CASE WHEN deep.key IS NULL THEN o.role ELSE coalesce(words.roles ->> n.name, CASE
                                         WHEN n.name ~ words.zone_stems THEN 'offset'
                                         WHEN n.name ~ words.break_stems THEN 'break'
+                                        WHEN n.name ~ words.minute_keys THEN 'minute'
                                         ELSE 'other'
                                     END) END AS role,
                                     coalesce(n.name, o.name) AS name,
@@ -935,13 +1321,14 @@ LEFT JOIN LATERAL (
                                         WHEN jsonb_typeof(own.value) = 'array' THEN own.at || '000000001'
                                         ELSE own.at
                                     END COLLATE "C" AS object
-                                FROM (SELECT translate(lower(deep.key COLLATE "C"), words.fold, '') AS name OFFSET 0) AS n
+                                FROM (SELECT translate(lower(deep.key COLLATE "C"), words.fold, words.smalls) AS name OFFSET 0) AS n
                                 OFFSET 0
                             ) AS d
                             CROSS JOIN LATERAL (
-                                SELECT t.text, lower(t.text COLLATE "C") AS word
+                                SELECT t.text, translate(lower(t.text COLLATE "C"), words.capitals, words.smalls) AS word
                                 FROM (
-                                    SELECT CASE jsonb_typeof(d.value) WHEN 'string' THEN btrim(d.value #>> '{}', words.blank) END AS text
+                                    -- Nothing that is read is longer; nor does it take long to find that out.
+                                    SELECT CASE jsonb_typeof(d.value) WHEN 'string' THEN CASE WHEN char_length(d.value #>> '{}') <= 200 THEN btrim(d.value #>> '{}', words.blank) ELSE '…' END END AS text
                                     OFFSET 0
                                 ) AS t
                                 OFFSET 0
@@ -962,6 +1349,10 @@ LEFT JOIN LATERAL (
                                                 THEN 'available'
                                             ELSE 'start'
                                         END
+                                        WHEN 'shut' THEN CASE
+                                            WHEN jsonb_typeof(d.value) = 'boolean' OR w.word IN ('true', 'yes', 'false', 'no') THEN 'closed'
+                                            ELSE 'end'
+                                        END
                                         WHEN 'close' THEN CASE jsonb_typeof(d.value) WHEN 'boolean' THEN 'unclear' ELSE 'end' END
                                         WHEN 'slots' THEN d.slots_role
                                         WHEN 'week slots' THEN d.slots_role
@@ -977,18 +1368,75 @@ LEFT JOIN LATERAL (
                                     d.value IN ('null', '""', '[]', '{}') AS is_empty
                                 OFFSET 0
                             ) AS leaf
+                            -- What is said around the clock; both sides of a range; a time that is no text, written as one.
+                            CROSS JOIN LATERAL (
+                                SELECT CASE leaf.role
+                                    WHEN 'always' THEN words.around IS NOT NULL AND NOT leaf.in_slot AND coalesce(leaf.is_on, false)
+                                    WHEN 'text' THEN coalesce(regexp_replace(leaf.word, words.space || '+', ' ', 'g') = ANY (words.around), false)
+                                    ELSE false
+                                END AS is_on
+                                OFFSET 0
+                            ) AS around
+                            CROSS JOIN LATERAL (
+                                SELECT
+                                    CASE WHEN leaf.role = 'text' THEN regexp_split_to_array(leaf.text, words.joint, 'i') END AS sides,
+                                    CASE
+                                        WHEN leaf.role NOT IN ('start', 'end') THEN NULL
+                                        WHEN jsonb_typeof(leaf.value) = 'number' AND words.unit IS NOT NULL THEN (
+                                            SELECT CASE
+                                                WHEN s.seconds IS NULL THEN '?'
+                                                WHEN s.seconds = trunc(s.seconds) AND s.seconds <= 86400 THEN
+                                                    lpad(div(s.seconds, 3600)::text, 2, '0') || ':' || lpad((div(s.seconds, 60) % 60)::text, 2, '0')
+                                                    || ':' || lpad((s.seconds % 60)::integer::text, 2, '0')
+                                                ELSE '?'
+                                            END
+                                            FROM (
+                                                SELECT CASE
+                                                    WHEN n.said NOT BETWEEN 0 AND 86400 THEN NULL
+                                                    WHEN words.unit < 3600 AND n.said <> trunc(n.said) THEN NULL
+                                                    WHEN minute.said IS NULL THEN n.said * words.unit
+                                                    WHEN n.said = trunc(n.said) THEN n.said * words.unit + minute.said * 60
+                                                END AS seconds
+                                                FROM (SELECT (leaf.value #>> '{}')::numeric AS said OFFSET 0) AS n
+                                                LEFT JOIN LATERAL (
+                                                    SELECT (m.value #>> '{}')::numeric AS said
+                                                    FROM jsonb_each(CASE WHEN leaf.in_slot THEN slot.value ELSE it.v END) AS m (key, value)
+                                                    CROSS JOIN LATERAL (
+                                                        SELECT translate(lower(m.key COLLATE "C"), words.fold, words.smalls) AS name OFFSET 0
+                                                    ) AS f
+                                                    WHERE leaf.name ~ words.hour_keys AND f.name ~ words.minute_keys
+                                                        AND substring(f.name FROM words.minute_keys) = substring(leaf.name FROM words.hour_keys)
+                                                        AND m.value::text ~ '^[1-5]?[0-9]$'
+                                                    ORDER BY said DESC
+                                                    LIMIT 1
+                                                ) AS minute ON true
+                                            ) AS s
+                                        )
+                                        WHEN jsonb_typeof(leaf.value) = 'object' AND leaf.value <> '{}' AND words.time_objects THEN CASE
+                                            WHEN leaf.value - '{hours,minutes,seconds,nanos}'::text[] <> '{}' OR leaf.value -> 'hours' = '24' AND leaf.value - 'hours' <> '{}' THEN '?'
+                                            WHEN EXISTS (
+                                                SELECT FROM jsonb_each(leaf.value) AS m (key, value)
+                                                WHERE m.value::text !~ CASE m.key WHEN 'hours' THEN '^(?:1?[0-9]|2[0-4])$' WHEN 'nanos' THEN '^0$' ELSE '^[1-5]?[0-9]$' END
+                                            ) THEN '?'
+                                            ELSE lpad(coalesce(leaf.value ->> 'hours', '0'), 2, '0') || ':' || lpad(coalesce(leaf.value ->> 'minutes', '0'), 2, '0')
+                                                || ':' || lpad(coalesce(leaf.value ->> 'seconds', '0'), 2, '0')
+                                        END
+                                    END AS plain
+                                OFFSET 0
+                            ) AS r
                             -- The times of a leaf: of a text both sides, of a start or an end one.
                             CROSS JOIN LATERAL (
                                 SELECT
-                                    min(q.time) FILTER (WHERE q.side = 'start') AS start_time,
-                                    min(q.time) FILTER (WHERE q.side = 'end') AS end_time,
-                                    bool_or(q.twelve) FILTER (WHERE q.time IS NOT NULL) AS twelve,
-                                    bool_and(q.sure) FILTER (WHERE q.time IS NOT NULL) AS sure,
+                                    CASE WHEN around.is_on THEN time '00:00' ELSE min(q.time) FILTER (WHERE q.side = 'start') END AS start_time,
+                                    CASE WHEN around.is_on THEN time '24:00' ELSE min(q.time) FILTER (WHERE q.side = 'end') END AS end_time,
+                                    CASE WHEN around.is_on THEN false ELSE bool_or(q.twelve) FILTER (WHERE q.time IS NOT NULL) END AS twelve,
+                                    around.is_on OR bool_and(q.sure) FILTER (WHERE q.time IS NOT NULL) AS sure,
+                                    coalesce(bool_or(q.is_midnight), false) AS is_midnight,
                                     coalesce(bool_or(q.four LIKE '0%'), false) AS pads,
                                     coalesce(bool_or(q.four IS NOT NULL), false) AS has_four,
                                     CASE leaf.role
                                         WHEN 'text' THEN CASE
-                                            WHEN leaf.word IN ('closed', 'off') THEN NULL
+                                            WHEN leaf.word = ANY (words.closed) OR around.is_on THEN NULL
                                             WHEN leaf.text = '' THEN ' 2empty_value'
                                             WHEN count(*) = 0 THEN
                                                 CASE
@@ -1021,7 +1469,7 @@ LEFT JOIN LATERAL (
                                         END
                                         ELSE CASE
                                             WHEN leaf.blank OR leaf.role NOT IN ('start', 'end') THEN NULL
-                                            WHEN jsonb_typeof(leaf.value) = 'string' THEN min(q.reason)
+                                            WHEN jsonb_typeof(leaf.value) = 'string' OR r.plain IS NOT NULL THEN min(q.reason)
                                             WHEN jsonb_typeof(leaf.value) = 'number' THEN ' 2bare_number'
                                             ELSE ' 2not_a_time'
                                         END
@@ -1038,7 +1486,9 @@ LEFT JOIN LATERAL (
                                         z.reason,
                                         CASE WHEN y.four IS NULL THEN z.reason ELSE ' 2ambiguous_time' END AS strict,
                                         y.p[5] IS NOT NULL AS twelve,
-                                        y.p[5] IS NOT NULL OR coalesce(y.p[1], y.four) ~ '^(0[0-9]|1[3-9]|2[0-9])' AS sure
+                                        y.p[5] IS NOT NULL OR r.plain IS NOT NULL
+                                            OR coalesce(y.p[1], y.four) ~ '^(0[0-9]|1[3-9]|2[0-9])' AS sure,
+                                        z.is_midnight
                                     FROM (
                                         SELECT
                                             x.side,
@@ -1046,24 +1496,29 @@ LEFT JOIN LATERAL (
                                             CASE WHEN x.text ~ '^([01][0-9]|2[0-3])[0-5][0-9]$' THEN x.text END AS four,
                                             regexp_match(x.text, words.clock_parts, 'i') AS p
                                         FROM (
-                                            SELECT CASE leaf.role
-                                                WHEN 'text' THEN regexp_split_to_array(leaf.text, words.joint, 'i')
-                                            END AS sides
-                                            OFFSET 0
-                                        ) AS r
-                                        CROSS JOIN LATERAL (
                                             VALUES
                                                 ('start', btrim(r.sides[1], words.blank), btrim(r.sides[2], words.blank)),
                                                 ('end', btrim(r.sides[2], words.blank), btrim(r.sides[1], words.blank))
                                         ) AS v (side, text, other)
                                         CROSS JOIN LATERAL (
                                             SELECT
-                                                v.side,
-                                                CASE leaf.role
-                                                    WHEN v.side THEN leaf.text
+                                                w.side,
+                                                -- The policy's notations, as they are usually written.
+                                                CASE
+                                                    WHEN w.text ~ words.dotted THEN regexp_replace(w.text, words.dotted, '\1:\2')
+                                                    WHEN w.text ~ words.with_h
+                                                        THEN regexp_replace(regexp_replace(w.text, words.with_h, '\1:\2'), ':$', ':00')
+                                                    WHEN leaf.role <> 'text' AND w.text ~ words.from_1970 THEN substring(w.text FROM words.from_1970)
+                                                    ELSE w.text
+                                                END AS text
+                                            FROM (
+                                                SELECT v.side, CASE leaf.role
+                                                    WHEN v.side THEN coalesce(leaf.text, r.plain)
                                                     WHEN 'text' THEN
                                                         CASE WHEN cardinality(r.sides) = 2 AND v.other <> '' THEN v.text END
                                                 END AS text
+                                                OFFSET 0
+                                            ) AS w
                                             OFFSET 0
                                         ) AS x
                                         WHERE x.text <> ''
@@ -1072,11 +1527,17 @@ LEFT JOIN LATERAL (
                                     CROSS JOIN LATERAL (
                                         -- Only a shape that is read as it is meant comes to a cast.
                                         SELECT CASE
+                                            -- As many minutes as a day has.
+                                            WHEN y.four = '1440' THEN NULL
                                             WHEN y.four IS NOT NULL
                                                 THEN make_time(left(y.four, 2)::integer, right(y.four, 2)::integer, 0)
                                             WHEN y.p[5] IS NOT NULL THEN CASE
-                                                WHEN y.p[1]::integer BETWEEN 1 AND 12 AND y.p[4] IS NULL THEN make_time(
-                                                    y.p[1]::integer % 12 + CASE lower(y.p[5]) WHEN 'p' THEN 12 ELSE 0 END,
+                                                WHEN (
+                                                    y.p[1]::integer BETWEEN 1 AND 12
+                                                    OR words.lenient AND (y.p[1]::integer = 0 OR y.p[1]::integer < 24 AND lower(y.p[5]) = 'p')
+                                                ) AND y.p[4] IS NULL THEN make_time(
+                                                    CASE WHEN y.p[1]::integer > 12 THEN y.p[1]::integer
+                                                        ELSE y.p[1]::integer % 12 + CASE lower(y.p[5]) WHEN 'p' THEN 12 ELSE 0 END END,
                                                     coalesce(y.p[2], '0')::integer,
                                                     coalesce(y.p[3], '0')::integer
                                                 )
@@ -1094,13 +1555,19 @@ LEFT JOIN LATERAL (
                                     ) AS c
                                     CROSS JOIN LATERAL (
                                         SELECT
-                                            c.time,
+                                            CASE WHEN m.is_midnight THEN time '24:00' ELSE c.time END AS time,
+                                            m.is_midnight,
                                             CASE
                                                 WHEN c.time IS NOT NULL THEN NULL
+                                                WHEN y.four IS NOT NULL THEN ' 2ambiguous_time'
                                                 WHEN y.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN ' 2date'
                                                 WHEN y.p IS NULL AND y.text ~* words.offset_text THEN ' 2offset_in_time'
                                                 ELSE ' 2not_a_time'
                                             END AS reason
+                                        FROM (
+                                            SELECT y.side = 'end' AND c.time = '00:00' AND (words.midnight_end OR words.whole_day) AS is_midnight
+                                            OFFSET 0
+                                        ) AS m
                                         OFFSET 0
                                     ) AS z
                                 ) AS q
@@ -1109,10 +1576,10 @@ LEFT JOIN LATERAL (
                             CROSS JOIN LATERAL (
                                 SELECT
                                     CASE leaf.role WHEN 'available' THEN leaf.is_on WHEN 'closed' THEN NOT leaf.is_on END AS opens,
-                                    CASE WHEN g.is_zone THEN leaf.text END AS zone,
+                                    g.zone,
                                     CASE leaf.role
-                                        WHEN 'zone' THEN CASE WHEN leaf.value <> 'null' AND NOT g.is_zone THEN ' 2zone_unknown' END
-                                        WHEN 'offset' THEN CASE WHEN leaf.value <> 'null' THEN ' 2zone_offset' END
+                                        WHEN 'zone' THEN CASE WHEN g.says_zone AND g.zone IS NULL THEN ' 2zone_unknown' END
+                                        WHEN 'offset' THEN CASE WHEN g.says_zone AND g.zone IS NULL THEN ' 2zone_offset' END
                                         WHEN 'date' THEN CASE WHEN NOT leaf.is_empty AND leaf.value <> 'false' THEN ' 2date' END
                                         WHEN 'recurs' THEN CASE
                                             WHEN leaf.value <> 'null' AND leaf.is_on IS NOT TRUE AND leaf.word IS DISTINCT FROM 'weekly'
@@ -1122,11 +1589,16 @@ LEFT JOIN LATERAL (
                                         WHEN 'available' THEN CASE WHEN leaf.is_on IS NULL THEN ' 2unreadable_flag' END
                                         WHEN 'closed' THEN CASE WHEN leaf.is_on IS NULL THEN ' 2unreadable_flag' END
                                         WHEN 'unclear' THEN ' 2unreadable_flag'
-                                        ELSE CASE WHEN leaf.role <> 'exception' AND g.inside ~ 'zone' THEN ' 2zone_unknown' END
+                                        ELSE CASE WHEN leaf.role NOT IN ('unread', 'exception') AND g.inside ~ 'zone' THEN ' 2zone_unknown' END
                                     END AS always,
                                     CASE leaf.role
-                                        WHEN 'always' THEN CASE WHEN g.may_be_on THEN ' 2all_day' END
+                                        WHEN 'always' THEN CASE WHEN g.may_be_on AND NOT around.is_on THEN ' 2all_day' END
                                         WHEN 'booked' THEN CASE WHEN g.may_be_on THEN ' 2booked' END
+                                        -- Minutes that go with no hour.
+                                        WHEN 'minute' THEN CASE
+                                            WHEN leaf.is_empty OR leaf.value = '0' OR g.goes_with_hour THEN NULL
+                                            ELSE ' 2unknown_key'
+                                        END
                                         WHEN 'gone' THEN CASE WHEN g.may_be_on THEN ' 2contradiction' END
                                         WHEN 'status' THEN CASE
                                             WHEN leaf.value IN ('false', '0') OR leaf.word = ANY (words.away) THEN ' 2contradiction'
@@ -1142,32 +1614,43 @@ LEFT JOIN LATERAL (
                                                 SELECT
                                                 FROM jsonb_each(CASE jsonb_typeof(leaf.value) WHEN 'object' THEN leaf.value END)
                                                     AS b (key, value)
-                                                WHERE words.roles ->> translate(lower(b.key COLLATE "C"), words.fold, '')
+                                                WHERE words.roles ->> translate(lower(b.key COLLATE "C"), words.fold, words.smalls)
                                                         IN ('available', 'either')
                                                     AND (
                                                         b.value IN ('false', '0')
                                                         OR jsonb_typeof(b.value) = 'string'
-                                                        AND lower(btrim(b.value #>> '{}', words.blank) COLLATE "C") IN ('false', 'no')
+                                                        AND translate(lower(btrim(b.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) IN ('false', 'no')
                                                     )
                                             ) THEN NULL
                                             ELSE ' 2break'
                                         END
-                                        ELSE CASE WHEN g.is_unread AND CASE
-                                            WHEN words.days ? lower(btrim(leaf.key, words.blank) COLLATE "C") THEN leaf.value <> 'null'
-                                            ELSE leaf.name ~ words.numbered AND NOT leaf.is_empty AND leaf.value <> '0'
-                                                OR leaf.value::text ~* words.times_text
-                                                OR coalesce(g.inside ~ '\m(start|end|either|close)\M', false)
-                                        END THEN ' 2unknown_key' END
+                                        ELSE coalesce(
+                                            CASE WHEN (leaf.role = 'other' OR leaf.name = 'week' AND leaf.name <> ALL (words.given_keys) AND jsonb_typeof(leaf.value) NOT IN ('array', 'object'))
+                                                AND NOT leaf.is_empty THEN CASE
+                                                WHEN leaf.name ~ words.validity THEN CASE WHEN leaf.is_on IS NOT TRUE THEN ' 1unknown_key' END
+                                                WHEN leaf.name ~ words.suspect THEN CASE WHEN leaf.is_on IS NOT FALSE THEN ' 1unknown_key' END
+                                                WHEN leaf.text ~ words.zone_like THEN ' 1zone_unknown'
+                                                WHEN leaf.name ~ words.periods AND leaf.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN ' 1date'
+                                            END END,
+                                            CASE WHEN g.is_unread AND leaf.role <> 'unread' AND CASE
+                                                WHEN words.named ? translate(lower(btrim(leaf.key, words.blank) COLLATE "C"), words.capitals, words.smalls) THEN leaf.value <> 'null'
+                                                ELSE leaf.name ~ words.numbered AND NOT leaf.is_empty AND leaf.value <> '0'
+                                                    OR leaf.value::text ~* words.times_text
+                                                    OR coalesce(g.inside ~ '\m(start|end|either|close)\M', false)
+                                            END THEN ' 2unknown_key' END
+                                        )
                                     END AS when_open,
                                     (leaf.role IN ('start', 'end') OR leaf.in_slot AND leaf.is_slots)
                                         AND NOT leaf.is_empty AS holds_time,
                                     own.key IS NOT NULL AND o.role IN ('slots', 'week slots')
                                         AND own.value NOT IN ('null', '""', '[]', '{}') AS slots_hold,
-                                    leaf.role = 'text' AND leaf.word IN ('closed', 'off') AS is_closed_word,
+                                    leaf.role = 'text' AND leaf.word = ANY (words.closed) AS is_closed_word,
                                     leaf.role = 'slots' AND leaf.value IN ('null', '[]') AS is_empty_slots,
+                                    leaf.role = 'minute' AND NOT g.goes_with_hour AS is_lost_minute,
+                                    leaf.role = 'minute' AS is_minute,
                                     leaf.role IN ('day', 'day group', 'list day', 'week list day') AND leaf.value <> 'null' AS is_name,
                                     g.is_unread,
-                                    CASE WHEN g.is_unread THEN
+                                    CASE WHEN g.is_unread OR leaf.role = 'minute' THEN
                                         CASE WHEN own.key IS NULL THEN '[]' ELSE jsonb_build_array(own.key) END
                                         || CASE WHEN leaf.in_slot AND jsonb_typeof(own.value) = 'array' THEN '[0]'::jsonb ELSE '[]' END
                                         || CASE WHEN leaf.in_slot THEN jsonb_build_array(leaf.key) ELSE '[]' END
@@ -1175,9 +1658,22 @@ LEFT JOIN LATERAL (
                                 FROM (
                                     SELECT
                                         u.is_unread,
+                                        leaf.role = 'minute' AND leaf.value::text ~ '^[1-5]?[0-9]$' AND EXISTS (
+                                            SELECT FROM jsonb_each(CASE WHEN leaf.in_slot THEN slot.value ELSE it.v END) AS m (key, value)
+                                            CROSS JOIN LATERAL (
+                                                SELECT translate(lower(m.key COLLATE "C"), words.fold, words.smalls) AS name OFFSET 0
+                                            ) AS f
+                                            WHERE jsonb_typeof(m.value) = 'number' AND f.name ~ words.hour_keys
+                                                AND substring(f.name FROM words.hour_keys) = substring(leaf.name FROM words.minute_keys)
+                                        ) AS goes_with_hour,
                                         leaf.is_on IS NOT FALSE AND leaf.value <> 'null' AS may_be_on,
-                                        leaf.role = 'zone' AND leaf.text IS NOT NULL
-                                            AND leaf.text IN (SELECT z.name FROM provider_availability_zones AS z) AS is_zone,
+                                        leaf.value <> 'null' AND NOT coalesce(words.empty_zone AND leaf.text = '', false) AS says_zone,
+                                        CASE
+                                            WHEN leaf.role = 'zone' AND leaf.text IN (SELECT z.name FROM provider_availability_zones AS z) THEN leaf.text
+                                            WHEN leaf.role IN ('zone', 'offset')
+                                                AND words.zone_aliases ->> leaf.text IN (SELECT z.name FROM provider_availability_zones AS z)
+                                                THEN words.zone_aliases ->> leaf.text
+                                        END AS zone,
                                         -- What the keys below an unread one are for.
                                         CASE WHEN u.is_unread AND jsonb_typeof(leaf.value) IN ('object', 'array') THEN (
                                             SELECT string_agg(DISTINCT CASE
@@ -1191,14 +1687,14 @@ LEFT JOIN LATERAL (
                                                     translate(lower(CASE
                                                         WHEN position('\' IN k.found[1]) > 0 THEN ('"' || k.found[1] || '"')::jsonb #>> '{}'
                                                         ELSE k.found[1]
-                                                    END COLLATE "C"), words.fold, '') AS name
+                                                    END COLLATE "C"), words.fold, words.smalls) AS name
                                                 FROM regexp_matches(leaf.value::text, words.keys_text, 'g') AS k (found)
                                                 OFFSET 0
                                             ) AS i
                                         ) END AS inside
                                     FROM (
                                         SELECT leaf.role IN (
-                                            'other', 'note', 'exception', 'week', 'group', 'list', 'list group', 'week list'
+                                            'other', 'note', 'unread', 'exception', 'week', 'group', 'list', 'list group', 'week list'
                                         ) AS is_unread
                                         OFFSET 0
                                     ) AS u
@@ -1225,9 +1721,12 @@ LEFT JOIN LATERAL (
                             WHEN f.slot_closed IS NOT NULL THEN
                                 CASE WHEN f.start_time IS NOT NULL OR f.says_open THEN f.slot_closed || ' 2contradiction' END
                             WHEN f.start_time IS NULL THEN CASE
-                                WHEN f.empty IS NULL THEN ' 2no_times'
+                                WHEN f.empty IS NULL THEN
+                                    CASE WHEN NOT coalesce(words.empty_times AND f.blank AND f.is_opened IS NOT TRUE, false) THEN ' 2no_times' END
                                 WHEN f.says_open THEN f.empty || ' 2no_times'
                             END
+                            WHEN f.is_midnight AND CASE WHEN f.start_time = '00:00' THEN NOT words.whole_day ELSE NOT words.midnight_end END
+                                THEN ' 2start_not_before_end'
                             WHEN f.start_time < f.end_time AND f.start_time = f.last_start AND f.end_time = f.last_end AND NOT f.mixed
                                 THEN NULL
                             ELSE (
@@ -1250,12 +1749,45 @@ LEFT JOIN LATERAL (
                 ) AS c
                 OFFSET 0
             ) AS r
+            -- The second slot stood alone when it was read: its place is the second.
+            CROSS JOIN LATERAL (
+                SELECT
+                    CASE WHEN f.moves AND starts_with(r.zone, f.wrong_at) THEN overlay(r.zone PLACING f.right_at FROM 1) ELSE r.zone END AS zone,
+                    CASE
+                        WHEN f.moves AND starts_with(r.finding, f.wrong_at) THEN overlay(r.finding PLACING f.right_at FROM 1)
+                        -- What one slot alone says of the list is said of all by several_slots.
+                        WHEN part.nth IS NOT NULL AND split_part(r.finding, ' ', 1) IN ('', part.slots_at) THEN NULL
+                        ELSE r.finding
+                    END AS finding,
+                    CASE
+                        WHEN f.moves AND starts_with(r.strict, f.wrong_at) THEN overlay(r.strict PLACING f.right_at FROM 1)
+                        WHEN part.nth IS NOT NULL AND split_part(r.strict, ' ', 1) IN ('', part.slots_at) THEN NULL
+                        ELSE r.strict
+                    END AS strict,
+                    CASE WHEN f.moves AND starts_with(r.absence, f.wrong_at) THEN overlay(r.absence PLACING f.right_at FROM 1) ELSE r.absence END AS absence,
+                    CASE WHEN f.moves AND r.ignored IS NOT NULL THEN (
+                        SELECT jsonb_agg(CASE
+                            WHEN jsonb_typeof(s.steps -> f.depth) = 'number' THEN jsonb_set(s.steps, ARRAY[f.depth::text], to_jsonb(part.nth - 1))
+                            ELSE s.steps
+                        END)
+                        FROM jsonb_array_elements(r.ignored) AS s (steps)
+                    ) ELSE r.ignored END AS ignored
+                FROM (
+                    SELECT
+                        coalesce(part.nth > 1, false) AS moves,
+                        part.slots_at || '000000001' AS wrong_at,
+                        part.slots_at || lpad(part.nth::text, 9, '0') AS right_at,
+                        CASE part.slots_at WHEN '' THEN 0 ELSE 1 END AS depth
+                    OFFSET 0
+                ) AS f
+                OFFSET 0
+            ) AS nth
             -- 4. The days that a list or an entry names; in a day or a slot, whether it names just this day: finding and days.
             CROSS JOIN LATERAL (
                 SELECT
-                    n.said[1] AS finding,
+                    CASE WHEN r.large IS NOT TRUE THEN n.said[1] END AS finding,
                     CASE part.part
-                        WHEN 'day' THEN ARRAY[part.day]
+                        WHEN 'day' THEN string_to_array(part.day, ' ')
                         WHEN 'names' THEN string_to_array(n.said[2], ' ')
                         WHEN 'entry' THEN coalesce(string_to_array(n.said[2], ' '), '{?}')
                     END AS days
@@ -1291,16 +1823,17 @@ LEFT JOIN LATERAL (
                                         s.day,
                                         CASE
                                             WHEN s.day IS NOT NULL THEN CASE
-                                                WHEN row_number() OVER (PARTITION BY s.day ORDER BY s.i) > 1 THEN ' 2duplicate_day'
+                                                WHEN NOT words.equal_duplicates AND row_number() OVER (PARTITION BY s.day ORDER BY s.i) > 1
+                                                    THEN ' 2duplicate_day'
                                             END
                                             WHEN jsonb_typeof(s.value) = 'number' OR s.text ~ '^[0-9]+$' THEN ' 2day_number'
-                                            WHEN words.roles ->> translate(s.text, words.fold, '') LIKE '%group'
+                                            WHEN words.roles ->> translate(s.text, words.fold, words.smalls) LIKE '%group'
                                                 OR s.text ~ words.day_group THEN ' 2day_group'
                                             WHEN s.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN ' 2date'
                                             ELSE ' 2unknown_day'
                                         END AS reason
                                     FROM (
-                                        SELECT d.value, d.i, t.text, words.days ->> t.text AS day
+                                        SELECT d.value, d.i, t.text, w.day
                                         FROM jsonb_array_elements(
                                             CASE jsonb_typeof(f.field -> 2)
                                                 WHEN 'array' THEN f.field -> 2 ELSE jsonb_build_array(f.field -> 2)
@@ -1308,10 +1841,31 @@ LEFT JOIN LATERAL (
                                         ) WITH ORDINALITY AS d (value, i)
                                         CROSS JOIN LATERAL (
                                             SELECT CASE jsonb_typeof(d.value)
-                                                WHEN 'string' THEN lower(btrim(d.value #>> '{}', words.blank) COLLATE "C")
+                                                WHEN 'string' THEN translate(lower(btrim(d.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls)
+                                                -- 1.0 is 1.
+                                                WHEN 'number' THEN regexp_replace(left(d.value #>> '{}', 20), '^([0-9])[.]0+$', '\1')
                                             END AS text
                                             OFFSET 0
                                         ) AS t
+                                        LEFT JOIN LATERAL regexp_split_to_table(coalesce(words.days ->> t.text, CASE
+                                            WHEN words.groups IS NULL THEN NULL
+                                            WHEN words.groups ? translate(t.text, words.fold, words.smalls) THEN words.groups ->> translate(t.text, words.fold, words.smalls)
+                                            ELSE CASE WHEN t.text ~ words.group_text THEN (
+                                                SELECT string_agg(w.day, ' ' ORDER BY i.i, w.n)
+                                                FROM regexp_split_to_table(t.text, words.group_commas) WITH ORDINALITY AS i (item, i)
+                                                CROSS JOIN LATERAL regexp_match(i.item, words.group_item) AS g (names)
+                                                CROSS JOIN LATERAL (
+                                                    SELECT
+                                                        array_position(words.week, words.days ->> g.names[1]) AS first,
+                                                        array_position(words.week, words.days ->> coalesce(g.names[2], g.names[1])) AS last
+                                                ) AS span
+                                                CROSS JOIN LATERAL (
+                                                    SELECT n.n, words.week[1 + (span.first - 1 + n.n) % 7] AS day
+                                                    FROM generate_series(0, (span.last - span.first + 7) % 7) AS n (n)
+                                                ) AS w
+                                                HAVING count(*) = count(DISTINCT w.day) AND NOT bool_or(g.names[2] IS NOT NULL AND span.first = span.last)
+                                            ) END
+                                        END), ' ') AS w (day) ON true
                                     ) AS s
                                 ) AS t
                             ) AS o
@@ -1326,7 +1880,7 @@ LEFT JOIN LATERAL (
                 SELECT
                     least(r.finding, named.finding, c.finding) AS finding,
                     least(r.strict, named.finding, c.finding) AS strict
-                FROM (SELECT CASE WHEN r.state = 'closed' THEN r.closed_at || ' 2contradiction' END AS finding OFFSET 0) AS c
+                FROM (SELECT CASE WHEN r.state = 'closed' THEN coalesce(r.closed_at || ' 2contradiction', ' 2no_times') END AS finding OFFSET 0) AS c
                 OFFSET 0
             ) AS i
         ) AS p
@@ -1349,17 +1903,112 @@ LEFT JOIN LATERAL (
             f.finding,
             week.shape,
             week.ignored,
-            week.days,
+            said.days,
             rows.available,
             rows.starts,
             rows.ends,
             rows.zones,
-            week.places
+            said.places
         FROM (
             SELECT week.pads OR week.given IS NOT NULL AND week.interval_pads AS pads OFFSET 0
         ) AS digits
+        -- Days said more than once: joined where the policy allows it, found where it does not. A chain is what may adjoin:
+        -- the slots of one day, of all its entries in a list; equal are days under two keys, or in two entries.
+        LEFT JOIN LATERAL (
+            SELECT
+                min(d.finding COLLATE "C") AS finding,
+                array_agg(d.day ORDER BY d.at COLLATE "C") AS days,
+                array_agg(d.state ORDER BY d.at COLLATE "C") AS states,
+                array_agg(d.start_time ORDER BY d.at COLLATE "C") AS starts,
+                array_agg(d.end_time ORDER BY d.at COLLATE "C") AS ends,
+                array_agg(d.zone ORDER BY d.at COLLATE "C") AS zones,
+                array_agg(d.place ORDER BY d.at COLLATE "C") AS places
+            FROM (
+                SELECT
+                    e.day,
+                    min(e.at COLLATE "C") AS at,
+                    min(e.state) AS state,
+                    min(e.start_time) AS start_time,
+                    max(e.end_time) AS end_time,
+                    min(e.zone) AS zone,
+                    CASE WHEN sum(e.n) = 1 THEN min(e.place) END AS place,
+                    CASE
+                        WHEN bool_or(e.finding IS NOT NULL) THEN min(e.finding COLLATE "C")
+                        WHEN count(*) = 1 THEN NULL
+                        WHEN words.adjacent_slots AND bool_and(e.is_list AND e.is_open AND e.adjoins) AND min(e.zone_name) = max(e.zone_name) THEN NULL
+                        ELSE min(e.again COLLATE "C")
+                    END AS finding
+                FROM (
+                    SELECT
+                        p.*,
+                        coalesce(
+                            p.start_time = lag(p.end_time) OVER (PARTITION BY p.day ORDER BY p.start_time, p.end_time),
+                            row_number() OVER (PARTITION BY p.day ORDER BY p.start_time, p.end_time) = 1
+                        ) AS adjoins,
+                        CASE
+                            WHEN row_number() OVER twins = 1 THEN NULL
+                            WHEN p.is_list AND p.is_open AND first_value(p.is_open) OVER twins
+                                AND (p.start_time, p.end_time) <> (first_value(p.start_time) OVER twins, first_value(p.end_time) OVER twins)
+                                THEN p.at || ' 1several_slots'
+                            ELSE p.at || ' 1duplicate_day'
+                        END AS again
+                    FROM (
+                        -- Equal ones count once.
+                        SELECT
+                            s.day, s.is_list, s.is_open, s.zone_name,
+                            min(s.state) AS state,
+                            min(s.at COLLATE "C") AS at,
+                            min(s.start_time) AS start_time,
+                            max(s.end_time) AS end_time,
+                            min(s.zone) AS zone,
+                            min(s.place) AS place,
+                            sum(s.n) AS n,
+                            min(s.finding COLLATE "C") AS finding
+                        FROM (
+                            SELECT
+                                t.day, t.at, t.is_list, t.zone_name,
+                                bool_and(t.is_open) AS is_open,
+                                min(t.state) AS state,
+                                min(t.start_time) AS start_time,
+                                max(t.end_time) AS end_time,
+                                min(t.zone) AS zone,
+                                min(t.place) AS place,
+                                count(*) AS n,
+                                CASE WHEN count(*) > 1 AND NOT bool_and(t.is_open AND t.adjoins) THEN min(t.slots_at) || ' 2several_slots' END AS finding
+                            FROM (
+                                SELECT
+                                    o.*,
+                                    coalesce(
+                                        o.start_time = lag(o.end_time) OVER (PARTITION BY o.day, o.at ORDER BY o.start_time, o.end_time),
+                                        row_number() OVER (PARTITION BY o.day, o.at ORDER BY o.start_time, o.end_time) = 1
+                                    ) AS adjoins
+                                FROM (
+                                    SELECT
+                                        u.day, u.start_time, u.end_time, u.zone, u.at, u.slots_at, u.place,
+                                        CASE WHEN u.state = 'four' THEN 'open' ELSE u.state END AS state,
+                                        week.shape LIKE 'list%' AS is_list,
+                                        u.state = 'open' OR u.state = 'four' AND digits.pads AS is_open,
+                                        coalesce(
+                                            split_part(u.zone, ' ', 2), split_part(week.outer_zones[1], ' ', 2), settings ->> 'default_timezone', ''
+                                        ) AS zone_name
+                                    FROM unnest(week.days, week.states, week.starts, week.ends, week.zones, week.ats, week.slots_ats, week.places)
+                                        AS u (day, state, start_time, end_time, zone, at, slots_at, place)
+                                    WHERE u.day <> '?'
+                                ) AS o
+                            ) AS t
+                            GROUP BY t.day, t.at, t.is_list, t.zone_name
+                        ) AS s
+                        GROUP BY s.day, s.is_list, s.is_open, s.zone_name,
+                            CASE WHEN words.equal_duplicates AND s.finding IS NULL THEN concat_ws(' ', s.state, s.start_time, s.end_time) ELSE s.at END
+                    ) AS p
+                    WINDOW twins AS (PARTITION BY p.day ORDER BY p.at COLLATE "C")
+                ) AS e
+                GROUP BY e.day
+            ) AS d
+        ) AS joined ON week.repeats
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN week.found = 0 THEN week.nothing ELSE least(
+            SELECT CASE WHEN given.clashes THEN ' 0duplicate_key' WHEN week.found = 0 THEN least(week.nothing, week.large) ELSE least(
+                week.large,
                 week.always,
                 week.base,
                 CASE WHEN digits.pads THEN week.lenient ELSE week.strict END,
@@ -1377,28 +2026,7 @@ LEFT JOIN LATERAL (
                     )
                 END,
                 -- The same day twice.
-                CASE WHEN week.repeats THEN (
-                    SELECT min(t.at || CASE
-                        WHEN t.form LIKE 'list%'
-                            AND (t.state = 'open' OR t.state = 'four' AND digits.pads)
-                            AND (t.first_state = 'open' OR t.first_state = 'four' AND digits.pads)
-                            AND (t.start_time, t.end_time) <> (t.first_start, t.first_end) THEN ' 1several_slots'
-                        ELSE ' 1duplicate_day'
-                    END COLLATE "C") FILTER (WHERE t.nth > 1)
-                    FROM (
-                        SELECT
-                            d.*,
-                            week.shape AS form,
-                            row_number() OVER twins AS nth,
-                            first_value(d.state) OVER twins AS first_state,
-                            first_value(d.start_time) OVER twins AS first_start,
-                            first_value(d.end_time) OVER twins AS first_end
-                        FROM unnest(week.days, week.states, week.starts, week.ends, week.ats)
-                            AS d (day, state, start_time, end_time, at)
-                        WHERE d.day <> '?'
-                        WINDOW twins AS (PARTITION BY d.day ORDER BY d.at COLLATE "C")
-                    ) AS t
-                ) END,
+                joined.finding,
                 -- Two zones for one day: the later of the two is found.
                 CASE WHEN cardinality(week.outer_zones) > 0 AND week.zoned > 1 THEN (
                     SELECT min(greatest(split_part(z.zone, ' ', 1), split_part(o.zone, ' ', 1)) COLLATE "C") || ' 2contradiction'
@@ -1421,13 +2049,23 @@ LEFT JOIN LATERAL (
         ) AS f
         CROSS JOIN LATERAL (
             SELECT
+                CASE WHEN week.repeats THEN joined.days ELSE week.days END AS days,
+                CASE WHEN week.repeats THEN joined.states ELSE week.states END AS states,
+                CASE WHEN week.repeats THEN joined.starts ELSE week.starts END AS starts,
+                CASE WHEN week.repeats THEN joined.ends ELSE week.ends END AS ends,
+                CASE WHEN week.repeats THEN joined.zones ELSE week.zones END AS zones,
+                CASE WHEN week.repeats THEN joined.places ELSE week.places END AS places
+            OFFSET 0
+        ) AS said
+        CROSS JOIN LATERAL (
+            SELECT
                 array_agg(s.state <> 'closed') AS available,
                 array_agg(CASE s.state WHEN 'true' THEN week.interval_start WHEN 'closed' THEN NULL ELSE s.start_time END) AS starts,
                 array_agg(CASE s.state WHEN 'true' THEN week.interval_end WHEN 'closed' THEN NULL ELSE s.end_time END) AS ends,
                 array_agg(coalesce(
                     split_part(s.zone, ' ', 2), split_part(week.outer_zones[1], ' ', 2), settings ->> 'default_timezone'
                 )) AS zones
-            FROM unnest(week.states, week.starts, week.ends, week.zones) AS s (state, start_time, end_time, zone)
+            FROM unnest(said.states, said.starts, said.ends, said.zones) AS s (state, start_time, end_time, zone)
         ) AS rows
         OFFSET 0
     ) AS verdict
