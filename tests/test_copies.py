@@ -28,6 +28,10 @@ def between(whole: str, first: str, last: str) -> str:
     return found[: found.index(last) + len(last)]
 
 
+def unindented(whole: str) -> str:
+    return "".join(f"{line.strip()}\n" for line in whole.splitlines())
+
+
 def test_every_copy_of_the_reading_is_the_reading() -> None:
     body = paste_reading.reading(paste_reading.SOURCE.read_text(encoding="utf-8"))
     assert body.count("\n") > 100
@@ -63,11 +67,49 @@ def test_nothing_but_the_dry_run_and_the_plain_script_holds_a_copy_of_the_readin
 
 def test_the_archive_is_made_alike_by_the_drop_and_by_its_batches() -> None:
     def made(whole: str) -> str:
-        first = "        -- One at a time; whoever waited finds it made."
-        last = "IS 'Notes a document that changes after it was archived.';\n    END IF;"
-        return between(whole, first, last)
+        first = "-- One at a time; whoever waited finds it made."
+        return unindented(between(whole, first, "changes.provider_id IS 'Whose document.';"))
 
     assert made(text("batches", DROP.name)) == made(DROP.read_text(encoding="utf-8"))
+
+
+def test_a_document_is_proved_and_archived_alike_by_the_drop_and_by_its_batches() -> None:
+    def proved(whole: str, **own: str) -> str:
+        found = unindented(between(whole, "documents AS MATERIALIZED (", "RETURNING provider_id\n"))
+        for name, said in own.items():
+            assert found.count(said) == 1, said
+            found = found.replace(said, name)
+        return found
+
+    batch = proved(
+        text("batches", DROP.name),
+        settings=":'settings'::jsonb",
+        source="providers AS p\nCROSS",
+        where=unindented(
+            between(text("batches", DROP.name), "WHERE p.id BETWEEN :'first' AND :'last'\n        -- Outside", "END\n")
+        ),
+        proof="(SELECT u.proof FROM under AS u)\nFROM",
+    )
+    drop = proved(
+        DROP.read_text(encoding="utf-8"),
+        settings="policy",
+        source="(SELECT DISTINCT t.provider_id FROM taken AS t LIMIT everything) AS c\n"
+        "JOIN providers AS p ON p.id = c.provider_id\nCROSS",
+        proof="proved\nFROM",
+    )
+    assert batch.replace("where", "") == drop
+
+
+def test_a_document_comes_back_alike_in_the_rollback_and_in_its_batches() -> None:
+    def given(whole: str, settings: str) -> str:
+        found = unindented(between(whole, "-- Rows that were written since the drop:", "RETURNING provider_id\n"))
+        assert settings in found
+        return found.replace(settings, "SETTINGS")
+
+    batch = text("batches", back(DROP).name)
+    assert given(batch, "%3$L::jsonb") == given(
+        between(back(DROP).read_text(encoding="utf-8"), "-- LIMIT everything", "INTO few"), "policy"
+    )
 
 
 def test_the_zones_that_are_known_are_asked_for_alike_everywhere() -> None:

@@ -5,7 +5,9 @@ CREATE TEMPORARY TABLE schedtool_probes (name text, statement text, caught text)
 
 INSERT INTO schedtool_probes (name, statement)
 VALUES
-    ('providers_availability_archive_provider_id_pkey', 'INSERT INTO providers_availability_archive (provider_id) VALUES (?), (?)'),
+    ('providers_availability_archive_id_pkey', 'INSERT INTO providers_availability_archive (id, provider_key, rows_hash, proof) OVERRIDING SYSTEM VALUE VALUES (-1, '''', 0, 0), (-1, '''', 0, 0)'),
+    ('providers_availability_archive_provider_id_key', 'INSERT INTO providers_availability_archive (id, provider_id, provider_key, rows_hash, proof) OVERRIDING SYSTEM VALUE VALUES (-1, ?, '''', 0, 0), (-2, ?, '''', 0, 0)'),
+    ('providers_availability_archive_provider_id_fkey', 'INSERT INTO providers_availability_archive (id, provider_id, provider_key, rows_hash, proof) OVERRIDING SYSTEM VALUE VALUES (-1, ?, '''', 0, 0)'),
     ('providers_availability_archive_definitions_place_pkey', 'INSERT INTO providers_availability_archive_definitions (place, definition) VALUES (-1, ''''), (-1, '''')');
 
 DO $$

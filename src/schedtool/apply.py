@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from schedtool import guards
 from schedtool.database import connect, read_only
-from schedtool.errors import Refused
+from schedtool.errors import Refused, SchedtoolError
 from schedtool.halves import finished_index, refuse_what_stands
 from schedtool.plan import check_ways_back, fingerprint, select
 from schedtool.state import WAITING, read
@@ -80,6 +80,18 @@ class Ignored:
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class LeftOver:
+    """A migration is applied, and what it leaves to a transaction of its own could not be done."""
+
+    migration: str
+    file: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.migration} is applied; {self.reason}: run {self.file} once more with psql to tidy up behind it"
 
 
 @dataclass(frozen=True)
@@ -294,7 +306,7 @@ def _one(
     options: Options,
     notify: Callable[[object], None],
 ) -> Ran:
-    from schedtool.runner import Ran, Timeouts, Work, run_file  # noqa: PLC0415 - see _locked
+    from schedtool.runner import Ran, Timeouts, Work, run_again, run_file  # noqa: PLC0415 - see _locked
 
     if (index := finished_index(ledger.connection, migration)) is not None:
         ledger.adopt(migration)
@@ -312,7 +324,14 @@ def _one(
         again=None if batches is None else partial(batches, again=True),
     )
     timeouts = Timeouts(lock=options.lock_timeout, statement=options.statement_timeout or 0)
-    return run_file(ledger, target, work, timeouts=timeouts, notify=notify)
+    ran = run_file(ledger, target, work, timeouts=timeouts, notify=notify)
+    if migration.again:
+        try:
+            run_again(ledger, target, work, timeouts=timeouts, notify=notify)
+        except SchedtoolError as error:
+            # It is applied and recorded, and nothing depends on the rest.
+            notify(LeftOver(migration.id, work.shown, error.message))
+    return ran
 
 
 def _batches(

@@ -169,7 +169,8 @@ def write(connection: Connection[Any], project: Project) -> tuple[Path, ...]:
         before = snapshot(connection, following=True)
         ours: set[str] = set()
         for migration in project.migrations:
-            _run(connection, migration)
+            for _ in range(2 if migration.again else 1):
+                _run(connection, migration)
             after = snapshot(connection, following=True)
             texts.append((path_of(project, migration), _delta(migration, before, after, ours)))
             ours |= set(after.things) - set(before.things)

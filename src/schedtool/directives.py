@@ -17,7 +17,9 @@ from schedtool.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-ALL = frozenset({"transactional", "depends", "guard", "rollback", "keys", "leftover", "settings", "until", "writes"})
+ALL = frozenset(
+    {"transactional", "depends", "guard", "again", "rollback", "keys", "leftover", "settings", "until", "writes"}
+)
 
 _HEADER_LINE = re.compile(r"\s*(--.*)?")
 _DIRECTIVE = re.compile(r"\s*(?:--|/\*|\*)?\s*([A-Za-z]+)\s*:(.*)")

@@ -17,13 +17,13 @@ from schedtool.ordering import in_order
 from schedtool.sqlfile import Keys, SqlFile, check_script, files_in, read_folder, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Keys", "Migration", "Project", "SqlFile", "load"]
 
 _ROLLBACK = ".rollback.sql"
 _BY_MIGRATION = ("batches", "dry_run", "verify", "rejects", "settings")
-_DIRECTIVES = frozenset({"transactional", "depends", "guard", "rollback"})
+_DIRECTIVES = frozenset({"transactional", "depends", "guard", "again", "rollback"})
 _OTHERS = ("queries", "rehearse")
 
 
@@ -40,6 +40,7 @@ class Migration:
         transactional: False for one statement that cannot run in a transaction.
         one_way: It says that there is no way back, so it may run without a rollback.
         guarded: Its first statement only looks, and only at what is there before any migration: see guards.py.
+        again: Once it is committed it is sent once more, for what it leaves to a transaction of its own.
         depends: Ids that come before it.
         rollback: The text of its rollback, or None.
     """
@@ -53,6 +54,7 @@ class Migration:
     transactional: bool
     one_way: bool
     guarded: bool
+    again: bool
     depends: tuple[str, ...]
     rollback_path: Path | None
     rollback: str | None = field(repr=False)
@@ -219,13 +221,7 @@ def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> M
     file = _shown(path, root)
     text = read_text(path, file)
     header = directives.read(text if check else directives.header(text), file=file, known=_DIRECTIVES)
-    transactional = True
-    if "transactional" in header:
-        said = header["transactional"]
-        if said.value.lower() not in {"true", "false"}:
-            message = f"{file}:{said.line}: '-- transactional:' is true or false, not '{said.value}'"
-            raise UsageError(message, code="bad_file")
-        transactional = said.value.lower() == "true"
+    transactional = _switch(header, "transactional", file=file, default=True)
     if "guard" in header and header["guard"].value.lower() != "first":
         said = header["guard"]
         message = f"{file}:{said.line}: '-- guard:' is first, the statement that may be asked alone, not '{said.value}'"
@@ -257,10 +253,21 @@ def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> M
         transactional=transactional,
         one_way="rollback" in header,
         guarded="guard" in header,
+        again=_switch(header, "again", file=file, default=False),
         depends=tuple(header["depends"].value.split()) if "depends" in header else (),
         rollback_path=rollback_path if rollback is not None else None,
         rollback=rollback,
     )
+
+
+def _switch(header: Mapping[str, directives.Directive], name: str, *, file: str, default: bool) -> bool:
+    if name not in header:
+        return default
+    said = header[name]
+    if said.value.lower() not in {"true", "false"}:
+        message = f"{file}:{said.line}: '-- {name}:' is true or false, not '{said.value}'"
+        raise UsageError(message, code="bad_file")
+    return said.value.lower() == "true"
 
 
 def _check_migration(text: str, file: str, *, transactional: bool) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused, UsageError
@@ -14,9 +14,11 @@ from schedtool.state import read
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from psycopg import Connection
+
     from schedtool.database import Target
     from schedtool.ledger import Ledger
-    from schedtool.project import Migration, Project
+    from schedtool.project import Migration, Project, SqlFile
     from schedtool.runner import Ran
     from schedtool.state import MigrationState
 
@@ -165,6 +167,17 @@ def select(project: Project, states: Sequence[MigrationState], *, to: str | None
     return tuple(reversed(chosen))
 
 
+def _settings(connection: Connection[Any], project: Project, file: SqlFile) -> str | None:
+    """Return what a rollback's batches read by: what is stored, since nobody decides anything anew on the way back."""
+    if file.settings is None:
+        return None
+    from schedtool import settings  # noqa: PLC0415 - see rollback
+
+    with read_only(connection):
+        stored = settings.current(connection, project, file.settings)
+    return settings.as_text(stored.settings if stored else {})
+
+
 def _one(
     ledger: Ledger,
     target: Target,
@@ -186,7 +199,7 @@ def _one(
         run_batches,
         ledger.connection,
         target,
-        back,
+        back and replace(back, settings=_settings(ledger.connection, project, back.file)),
         workers=workers,
         lock_timeout=lock_timeout,
         statement_timeout=statement_timeout,

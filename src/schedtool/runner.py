@@ -221,6 +221,33 @@ def _batched(work: Work, batched: Batched, entry: Entry) -> tuple[Work, Entry]:
     return replace(work, settings=settings), counted
 
 
+def run_again(
+    ledger: Ledger, target: Target, work: Work, *, timeouts: Timeouts, notify: Callable[[object], None]
+) -> None:
+    """Send a file that is applied once more, for what it left to a transaction of its own; nothing is recorded.
+
+    Raises:
+        Busy: Locks, deadlocks or cancelled statements outlasted the retries; the file stays applied.
+        Failed: The file has an error when it runs again.
+    """
+    connection: Connection[Any] = ledger.connection
+    with Blockers(target, connection.info.backend_pid) as blockers:
+        run = _Run(time.monotonic(), timeouts, blockers, notify)
+        tries = 0
+        while True:
+            try:
+                with connection.transaction():
+                    before = {"search_path": _setting(connection, "search_path")}
+                    _set(connection, {**timeouts.settings(), **work.settings}, local=True)
+                    _send(connection, work, run)
+                    _take_back(connection, before)
+            except _Stopped as stopped:
+                tries += 1
+                _wait_or_raise(stopped, work, run, tries=tries)
+            else:
+                return
+
+
 def _wait_or_raise(stopped: _Stopped, work: Work, run: _Run, *, tries: int) -> None:
     state = stopped.error.diag.sqlstate or ""
     if tries >= TRIES.get(state, 0):
