@@ -3,9 +3,14 @@
 SELECT
     'constraints' AS section,
     w.name,
-    c.convalidated IS TRUE AS passed,
+    c.convalidated IS TRUE AND NOT o.is_off AS passed,
     'validated' AS expected,
-    CASE WHEN c.oid IS NULL THEN 'missing' WHEN c.convalidated THEN 'validated' ELSE 'not validated' END AS actual,
+    CASE
+        WHEN c.oid IS NULL THEN 'missing'
+        WHEN o.is_off THEN 'not checked: its triggers are disabled'
+        WHEN c.convalidated THEN 'validated'
+        ELSE 'not validated'
+    END AS actual,
     coalesce(pg_get_constraintdef(c.oid), '') AS detail
 FROM (VALUES
     ('provider_availability', 'provider_availability_id_pkey'),
@@ -25,6 +30,9 @@ FROM (VALUES
     ('bookings', 'bookings_actual_duration_check')
 ) AS w (table_name, name)
 LEFT JOIN pg_constraint AS c ON c.conrelid = to_regclass(w.table_name) AND c.conname = w.name
+CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgconstraint = c.oid AND t.tgenabled NOT IN ('O', 'A')) AS is_off
+) AS o
 UNION ALL
 SELECT
     'constraints',

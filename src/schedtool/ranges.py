@@ -6,8 +6,11 @@ cancels a read (it must, when it falls behind) costs one range.
 
 from __future__ import annotations
 
+import queue
 import random
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +20,7 @@ from schedtool.database import explain_error, run
 from schedtool.jobs import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -98,6 +101,49 @@ def read(connection: Connection[Any], file: SqlFile, values: Mapping[str, str]) 
             raise explain_error(error, file=file.path, text=file.text) from error
         return results[-1].dicts() if results else []
     raise AssertionError  # the last try returns or raises
+
+
+def read_each(
+    connection: Connection[Any],
+    readers: Sequence[Connection[Any]],
+    file: SqlFile,
+    parts: Iterable[Range],
+    values: Mapping[str, str],
+) -> Iterator[tuple[Range, list[dict[str, Any]]]]:
+    """Run a file for each range and yield its answers in the ranges' order; on `readers` at once, where there are any.
+
+    `connection` is left to whoever walks the ranges. No more answers are kept than twice as many as there are readers.
+    """
+    if not readers:
+        for part in parts:
+            yield part, read(connection, file, {**values, "first": part.first, "last": part.last})
+        return
+    free: queue.SimpleQueue[Connection[Any]] = queue.SimpleQueue()
+    for reader in readers:
+        free.put(reader)
+
+    def one(part: Range) -> list[dict[str, Any]]:
+        reader = free.get()
+        try:
+            return read(reader, file, {**values, "first": part.first, "last": part.last})
+        finally:
+            free.put(reader)
+
+    waiting: deque[tuple[Range, Future[list[dict[str, Any]]]]] = deque()
+    with ThreadPoolExecutor(len(readers)) as pool:
+        try:
+            for part in parts:
+                waiting.append((part, pool.submit(one, part)))
+                if len(waiting) > 2 * len(readers):
+                    yield waiting[0][0], waiting.popleft()[1].result()
+            while waiting:
+                yield waiting[0][0], waiting.popleft()[1].result()
+        except BaseException:
+            # Nobody waits for answers that nobody wants.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for reader in readers:
+                reader.cancel_safe(timeout=2)
+            raise
 
 
 # A table, column, function or schema that is not there (yet), and one that may not be read.

@@ -6,6 +6,7 @@ transaction with one snapshot; its checks pass when they pass in every range, an
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ from schedtool.errors import Refused, SchedtoolError, UsageError
 from schedtool.jobs import keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -27,6 +28,7 @@ SECTIONS: Final = ("schema", "constraints", "counts", "parity")
 PROBE: Final = "probe"
 SAMPLE_KEYS: Final = 200
 """Keys per range of a sample: many small ranges show more of a table than one large one."""
+NUMBER: Final = re.compile(r"\d+")
 DETAILS: Final = 3
 """Details kept of a check that fails in many ranges."""
 
@@ -66,6 +68,7 @@ class _Run:
     project: Project
     sections: Collection[str]
     sample: int | None
+    readers: Sequence[Connection[Any]]
     notify: Callable[[Checked], None]
 
 
@@ -75,9 +78,12 @@ def verify(
     *,
     sections: Sequence[str] = (),
     sample: int | None = None,
+    readers: Sequence[Connection[Any]] = (),
     notify: Callable[[Checked], None],
 ) -> tuple[Check, ...]:
     """Run the checks of the applied migrations, all sections or these; `sample` is about how many keys to look at.
+
+    Files over key ranges are read on `readers` at once, where there are any.
 
     Raises:
         Refused: Nothing is applied, so there is nothing to verify.
@@ -86,7 +92,7 @@ def verify(
         applied = {record.id for record in records.records(connection)} & {one.id for one in project.migrations}
     if not applied:
         raise Refused("nothing is applied, so there is nothing to verify", code="nothing_applied")
-    work = _Run(connection, project, sections or SECTIONS, sample, notify)
+    work = _Run(connection, project, sections or SECTIONS, sample, readers, notify)
     checks: list[Check] = []
     if "schema" in work.sections:
         checks += _schema(work, applied)
@@ -148,7 +154,11 @@ def _schema(work: _Run, applied: Collection[str]) -> list[Check]:
 
 def _file(work: _Run, file: SqlFile) -> list[Check]:
     try:
-        rows = _ranged(work, file) if file.keys is not None else _checks(file, _rows(work, file, {}))
+        rows = (
+            _ranged(work, file)
+            if file.keys is not None
+            else _checks(file, ranges.read(work.connection, file, _settings(work, file)))
+        )
     except psycopg.Error as error:
         return [_unrunnable(file, explain_error(error, file=file.path, text=file.text))]
     except UsageError:
@@ -168,12 +178,17 @@ def _ranged(work: _Run, file: SqlFile) -> list[Check]:
     size = ranges.KEYS if work.sample is None else SAMPLE_KEYS
     found: dict[tuple[str, str], Check] = {}
     passed_by = read = 0
-    for number, part in enumerate(ranges.ranges(work.connection, keys, size=size)):
-        passed_by += part.keys
-        if number % every:
-            continue
+
+    def chosen() -> Iterator[ranges.Range]:
+        nonlocal passed_by
+        for number, part in enumerate(ranges.ranges(work.connection, keys, size=size)):
+            passed_by += part.keys
+            if number % every == 0:
+                yield part
+
+    for part, rows in ranges.read_each(work.connection, work.readers, file, chosen(), _settings(work, file)):
         read += part.keys
-        for check in _checks(file, _rows(work, file, {"first": part.first, "last": part.last})):
+        for check in _checks(file, rows):
             name = (check.section, check.name)
             found[name] = _added(found[name], check) if name in found else check
         work.notify(Checked(file.name, passed_by, max(total, passed_by)))
@@ -183,12 +198,13 @@ def _ranged(work: _Run, file: SqlFile) -> list[Check]:
     return [replace(check, detail=f"{said}; {check.detail}" if check.detail else said) for check in found.values()]
 
 
-def _rows(work: _Run, file: SqlFile, values: Mapping[str, str]) -> list[dict[str, Any]]:
-    if file.settings is not None:
-        with read_only(work.connection):
-            stored = settings.current(work.connection, work.project, file.settings)
-        values = {**values, "settings": settings.as_text(stored.settings if stored else {})}
-    return ranges.read(work.connection, file, values)
+def _settings(work: _Run, file: SqlFile) -> Mapping[str, str]:
+    """What the file reads by, as its parameter; nothing for one that asks for none."""
+    if file.settings is None:
+        return {}
+    with read_only(work.connection):
+        stored = settings.current(work.connection, work.project, file.settings)
+    return {"settings": settings.as_text(stored.settings if stored else {})}
 
 
 def _checks(file: SqlFile, rows: Iterable[Mapping[str, Any]]) -> list[Check]:
@@ -208,7 +224,10 @@ def _added(before: Check, now: Check) -> Check:
 
     What a range says beside its figures is kept where it failed, and not of more ranges than people read.
     """
-    details = [one.detail for one in (before, now) if one.detail and not one.passed]
+    if before.passed and now.passed:
+        details = [_sums(before.detail, now.detail)]
+    else:
+        details = [one.detail for one in (before, now) if one.detail and not one.passed]
     if details[:1] == [before.detail] and str(before.detail).count("\n") + 1 >= DETAILS:
         details = details[:1]
     return Check(
@@ -217,7 +236,7 @@ def _added(before: Check, now: Check) -> Check:
         passed=before.passed and now.passed,
         expected=_sum(before.expected, now.expected),
         actual=_sum(before.actual, now.actual),
-        detail="\n".join(dict.fromkeys(details)) or None,
+        detail="\n".join(dict.fromkeys(detail for detail in details if detail)) or None,
     )
 
 
@@ -228,6 +247,14 @@ def _sum(before: object, now: object) -> object:
     except ValueError:
         return before
     return str(total) if isinstance(before, str) else total
+
+
+def _sums(before: str | None, now: str | None) -> str | None:
+    """Add two details up that differ in their figures only: the arithmetic of one range and of the next."""
+    if before is None or now is None or NUMBER.sub("", before) != NUMBER.sub("", now):
+        return None
+    figures = iter(NUMBER.findall(now))
+    return NUMBER.sub(lambda match: str(int(match.group()) + int(next(figures))), before)
 
 
 def _unrunnable(file: SqlFile, error: SchedtoolError) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -36,12 +37,22 @@ FIELDS = ("section", "name", "passed", "expected", "actual", "detail")
 @click.option("--probe", is_flag=True, help="Try violating rows: each constraint must catch its own. Rolled back.")
 @click.option("--sample", metavar="N", type=click.IntRange(min=1), help="Look at about N documents only, and say so.")
 @click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Connections that read ranges of documents and rows at once.",
+)
+@click.option(
     "--write",
     is_flag=True,
     help="Write sql/expected/ from the migrations, on a database with nothing applied. Rolled back.",
 )
 @click.pass_obj
-def command(invocation: Invocation, *, sections: Sequence[str], probe: bool, sample: int | None, write: bool) -> int:
+def command(
+    invocation: Invocation, *, sections: Sequence[str], probe: bool, sample: int | None, workers: int, write: bool
+) -> int:
     """Check the schema, the constraints, the counts and the parity of documents and rows; or only these SECTIONs.
 
     What is checked is what the applied migrations promise, before the drop and after it.
@@ -69,8 +80,12 @@ def command(invocation: Invocation, *, sections: Sequence[str], probe: bool, sam
         def show(checked: Checked) -> None:
             progress.update(checked.keys, total=checked.total, note=checked.file)
 
-        with invocation.connect(read_only=True) as connection:
-            checks = verify.verify(connection, project, sections=sections, sample=sample, notify=show)
+        with ExitStack() as stack:
+            connection = stack.enter_context(invocation.connect(read_only=True))
+            readers = [
+                stack.enter_context(invocation.connect(read_only=True)) for _ in range(workers if workers > 1 else 0)
+            ]
+            checks = verify.verify(connection, project, sections=sections, sample=sample, readers=readers, notify=show)
     if probe:
         with invocation.connect() as connection:
             checks += verify.probe(connection, project)
