@@ -158,7 +158,7 @@ def test_the_drop_locks_no_writer_of_rows_out_of_his_table(app: Database) -> Non
 
 def test_the_triggers_of_the_rows_go_in_a_run_of_their_own(app: Database, psql: Psql) -> None:
     assert psql(app, "-v", "ON_ERROR_STOP=1", file=DROP).exit_code == 0
-    sync = "trigger provider_availability.provider_availability_sync_trigger"
+    sync = "trigger provider_availability.provider_availability_update_trigger"
     assert sync in things(app)
     execute(app, f"UPDATE provider_availability SET {OPEN} WHERE provider_id = 2")
 

@@ -71,10 +71,10 @@ BROKEN: dict[str, tuple[str, set[tuple[str, str]]]] = {
         {("schema", "constraint bookings.bookings_user_id_fkey"), ("constraints", "bookings_user_id_fkey")},
     ),
     "a disabled trigger of the rows": (
-        "ALTER TABLE provider_availability DISABLE TRIGGER provider_availability_sync_trigger",
+        "ALTER TABLE provider_availability DISABLE TRIGGER provider_availability_update_trigger",
         {
-            ("schema", "trigger provider_availability.provider_availability_sync_trigger"),
-            ("constraints", "provider_availability_sync_trigger"),
+            ("schema", "trigger provider_availability.provider_availability_update_trigger"),
+            ("constraints", "provider_availability_update_trigger"),
         },
     ),
     "a disabled trigger of the documents": (
