@@ -370,7 +370,7 @@ BEGIN
             FROM pg_trigger AS t
             CROSS JOIN LATERAL (VALUES
                 (9, replace(
-                    replace(pg_get_triggerdef(t.oid, true), format(' ON %I.', current_schema()), ' ON '),
+                    replace(pg_get_triggerdef(t.oid), format(' ON %I.', current_schema()), ' ON '),
                     'CREATE TRIGGER ', 'CREATE OR REPLACE TRIGGER '
                 )),
                 (10, CASE WHEN t.tgenabled = 'A' THEN format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t.tgrelid::regclass, t.tgname) END),
