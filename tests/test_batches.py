@@ -323,23 +323,29 @@ def test_a_session_that_waits_for_a_batch_halves_the_next_one(
     connection: psycopg.Connection[Any], empty_database: Database, small: Small
 ) -> None:
     prepare(connection, small, 2_000)
-    slow = small_project.BATCH.replace("    WITH read AS", "    SELECT pg_sleep(0.3);\n    WITH read AS")
-    small.write("sql/batches/0002.fill-copied.sql", slow)
+    until = "SELECT pg_sleep(1) WHERE NOT EXISTS (SELECT FROM item WHERE name = 'y');"
+    small.write("sql/batches/0002.fill-copied.sql", small_project.BATCH.replace("WITH read", f"{until}\n    WITH read"))
     sizes: list[int] = []
+    given_up: list[str] = []
     other = psycopg.connect(empty_database.conninfo, autocommit=True)
-    waiter = threading.Thread(target=other.execute, args=("UPDATE item SET name = 'y' WHERE id <= 900",))
+    waiter = threading.Thread(target=other.execute, args=("UPDATE item SET name = 'y' WHERE id = 900",))
 
     def watch(event: object) -> None:
-        if isinstance(event, batches.Progress) and event.batch:
+        if isinstance(event, batches.Retried):
+            given_up.append(event.message)
+        elif isinstance(event, batches.Progress) and event.batch:
             sizes.append(event.batch)
         elif isinstance(event, batches.Progress) and not waiter.ident:
             waiter.start()
 
-    run(connection, empty_database, small, notify=watch, workers=1, batch_size=1_000, range_keys=2_000)
+    result = run(connection, empty_database, small, notify=watch, workers=1, batch_size=1_000, range_keys=2_000)
     waiter.join()
     other.close()
-    assert sizes[0] == 1_000
-    assert 500 in sizes
+    # The batch was given up, since it takes longer than anybody should wait for it.
+    assert given_up == ["another session waited for it"]
+    assert sizes[0] == 500
+    assert result.rested_s["others waiting"] > 0
+    assert result.counters["documents"] == 2_000
 
 
 def test_the_next_size_follows_the_target_within_its_limits() -> None:
@@ -349,6 +355,7 @@ def test_the_next_size_follows_the_target_within_its_limits() -> None:
     assert next_size(200, 5) == 100
     assert next_size(25, 5) == 20
     assert next_size(1_900, 0.01) == 2_000
+    assert [next_size(size, 0.01) for size in (1, 3, 16, 20)] == [2, 6, 20, 24]
 
 
 KILLED = """

@@ -100,6 +100,19 @@ def test_nothing_is_asked_where_nothing_could_help() -> None:
     assert len(json.loads(texts["candidates"])) == 4
 
 
+def test_what_helped_nothing_in_many_tries_is_tried_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rescues, "TRIES", 10)
+    candidates = rescues.candidates(SCHEMA, FOLDER, {})
+
+    def settings(*helped: str) -> set[str]:
+        texts = candidates.texts([reject(n, "day_number", 1) for n in range(6)], helped=helped)
+        return set() if texts is None else {one["setting"] for one in json.loads(texts["candidates"])}
+
+    assert len(settings()) == len(settings()) == 4
+    assert settings('day_numbers = "1=monday"') == {'day_numbers = "1=monday"'}
+    assert settings() == set()
+
+
 def test_a_projects_own_rescues_are_counted_range_by_range(
     run_cli: RunCli, empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

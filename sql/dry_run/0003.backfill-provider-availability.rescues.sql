@@ -29,9 +29,9 @@ rejects AS MATERIALIZED (
     -- Equal documents are read once.
     GROUP BY p.availability, r.reject ->> 1, r.reject ->> 2
 ),
--- Each document with one setting more. A word to look for costs less than a reading.
+-- Which documents are worth a reading with which setting. A word to look for costs less than one.
 tried AS MATERIALIZED (
-    SELECT r.document, c.settings, c.setting, r.documents
+    SELECT r.document, c.setting, r.documents
     FROM rejects AS r
     CROSS JOIN LATERAL (SELECT r.document::text AS written OFFSET 0) AS t
     JOIN candidates AS c
@@ -39,9 +39,13 @@ tried AS MATERIALIZED (
         AND (c.value IS NULL OR c.value = r.value)
         AND CASE WHEN c.pattern IS NULL THEN true ELSE t.written ~* c.pattern END
 )
-SELECT 'rescue' AS kind, NULL AS key, NULL AS path, t.setting AS value, NULL AS reason, sum(t.documents)::bigint AS n
-FROM (SELECT d.document, d.settings, d.setting, d.documents FROM tried AS d) AS t
+SELECT 'rescue' AS kind, NULL AS key, NULL AS path, c.setting AS value, NULL AS reason, m.documents AS n
+FROM candidates AS c
+-- Setting by setting, so that what a reading makes of the settings is made once for all documents.
 CROSS JOIN LATERAL (
+    SELECT sum(t.documents)::bigint AS documents
+    FROM (SELECT d.document, c.settings, d.documents FROM tried AS d WHERE d.setting = c.setting) AS t
+    CROSS JOIN LATERAL (
 -- <reading>
 SELECT
     coalesce(plain.outcome, whole.outcome) AS outcome,
@@ -2189,6 +2193,7 @@ LEFT JOIN LATERAL (
     ) AS written
 ) AS whole ON true
 -- </reading>
-) AS r
-WHERE r.outcome = 'converted'
-GROUP BY t.setting;
+    ) AS r
+    WHERE r.outcome = 'converted'
+) AS m
+WHERE m.documents > 0;

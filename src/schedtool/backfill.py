@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from schedtool import batches, dry_run, jobs, records, rejects, settings
 from schedtool.database import connect, read_only
 from schedtool.errors import Failed, UsageError
-from schedtool.reconnect import keep_going
+from schedtool.reconnect import Runs, keep_going
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,13 +79,22 @@ def backfill(
         Failed: A migration it depends on is not applied, or a batch fails; what was done stays for the next run.
         Busy: Somebody else holds the tool's lock, or a row's lock, for too long; or the server did not come back.
     """
+    runs = Runs(notify)
 
-    def once(notify: Callable[[object], None], wait: float) -> batches.Result:
-        return _once(target, project, migration, policy=policy, options=options, notify=notify, wait=wait)
+    def fill(wait: float) -> batches.Result:
+        return _once(target, project, migration, policy=policy, options=options, notify=runs.note, wait=wait)
 
-    result = keep_going(once, notify=notify, wait=wait)
+    def count(wait: float) -> int:
+        return _undecided(target, project, migration, wait=wait)
+
+    result = runs.whole(keep_going(fill, runs, wait=wait))
+    # Apart, on a connection of its own: if this one is lost, the batches are done all the same.
+    return Backfilled(migration.id, result, keep_going(count, runs, wait=wait))
+
+
+def _undecided(target: Target, project: Project, migration: Migration, *, wait: float) -> int:
     with closing(connect(target, application="backfill", wait=wait)) as connection, read_only(connection):
-        return Backfilled(migration.id, result, rejects.undecided(connection, project, migration))
+        return rejects.undecided(connection, project, migration)
 
 
 def _once(

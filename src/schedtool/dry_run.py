@@ -156,7 +156,7 @@ def census(
             values = {"first": part.first, "last": part.last, "settings": as_text(settings)}
             rejects = _add(found, files.census, ranges.read(connection, files.census, values), on_reject, own_type)
             if files.rescues is not None and candidates is not None:
-                tried = candidates.texts(rejects)
+                tried = candidates.texts(rejects, helped=found.rescues)
                 if tried is not None:
                     rescued = ranges.read(connection, files.rescues, {**values, **tried})
                     _add(found, files.rescues, rescued, on_reject, own_type)

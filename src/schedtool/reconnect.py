@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import psycopg
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from schedtool.batches import Result
 
+Answer = TypeVar("Answer")
+
 RECONNECT_S: Final = 60.0
 """How long a lost server is asked again, counted from the last progress."""
 _PAUSE_S: Final = 0.5
@@ -24,41 +26,40 @@ _PAUSE_S: Final = 0.5
 _LOST: Final = frozenset({"connection_lost", "cannot_connect", "standby", "read_only"})
 
 
-def keep_going(
-    once: Callable[[Callable[[object], None], float], Result], *, notify: Callable[[object], None], wait: float
-) -> Result:
-    """Run `once(notify, wait)`, and again where its connection was lost after the batches had begun; add up the runs.
+def keep_going(once: Callable[[float], Answer], runs: Runs, *, wait: float) -> Answer:
+    """Return what `once(wait)` does; where a connection that was had is lost, do it again.
 
     Raises:
         SchedtoolError: What `once` raised, if it is something else or the server does not come back in time.
     """
-    runs = _Runs(notify)
     while True:
         try:
             try:
-                return runs.whole(once(runs.note, wait))
+                return once(wait)
             except psycopg.OperationalError as error:
                 raise explain_error(error) from error
         except SchedtoolError as error:
-            wait = runs.time_left()
+            wait = runs.time_left(error)
             if error.code not in _LOST or wait <= 0:
                 raise
-            notify(Note(f"{error.message}; trying for {wait:.0f} s to go on"))
+            runs.note(Note(f"{error.message}; trying for {wait:.0f} s to go on"))
             time.sleep(min(_PAUSE_S, wait))
 
 
-class _Runs:
-    """What runs that were cut off had done, and since when there is no progress."""
+class Runs:
+    """Passes events on, and knows what runs that were cut off had done, and since when there is no progress."""
 
     def __init__(self, notify: Callable[[object], None]) -> None:
         self._notify = notify
         self._first: Started | None = None
         self._last: Started | None = None
         self._done = -1
+        self._was_connected = False
         self._started_at = self._moved_at = time.monotonic()
         self._retries = 0
 
     def note(self, event: object) -> None:
+        """Take note of an event, and pass it on."""
         if isinstance(event, Started):
             if self._first is None:
                 self._first, self._moved_at = event, time.monotonic()
@@ -69,9 +70,10 @@ class _Runs:
             self._done, self._moved_at = event.done, time.monotonic()
         self._notify(event)
 
-    def time_left(self) -> float:
-        """Seconds that are left for coming back; none before the batches have begun."""
-        return self._moved_at + RECONNECT_S - time.monotonic() if self._first else 0.0
+    def time_left(self, error: SchedtoolError) -> float:
+        """Seconds that are left for coming back; none where no connection was had in the first place."""
+        self._was_connected |= error.code == "connection_lost"
+        return self._moved_at + RECONNECT_S - time.monotonic() if self._first or self._was_connected else 0.0
 
     def whole(self, result: Result) -> Result:
         """Give the last run's result as that of all runs of its job."""

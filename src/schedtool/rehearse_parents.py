@@ -85,8 +85,6 @@ def prepare(server: Server, target: Target, project: Project, parents: Made | Co
                 raise explain_error(error, file=parents.file.path, text=parents.file.text) from error
     else:
         left = _copy(server, target, project, parents)
-    with closing(connect(target, application="rehearse")) as connection:
-        connection.execute("ANALYZE")
     return left
 
 

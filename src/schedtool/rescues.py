@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ from schedtool.errors import UsageError
 from schedtool.policyfile import Said, as_toml, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from schedtool.dry_run import Found
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 VALUES: Final = 50
 """Different texts tried by value: documents may hold them without number."""
 LONGEST: Final = 40
+TRIES: Final = 20_000
+"""Rejects that a setting is tried on without helping one, before it is given up: a reading costs as much each time."""
 UNSAID: Final = "…"
 
 
@@ -56,13 +59,22 @@ class Candidates:
     settings: Mapping[str, Any]
     fixed: tuple[Candidate, ...]
     by_value: dict[str, Candidate] = field(default_factory=dict)
+    tries: Counter[str] = field(default_factory=Counter)
 
-    def texts(self, rejects: Iterable[Found]) -> Mapping[str, str] | None:
-        """Return `:'rejects'` and `:'candidates'` for a range, or None where there is nothing to try."""
+    def texts(self, rejects: Iterable[Found], *, helped: Collection[str] = ()) -> Mapping[str, str] | None:
+        """Return `:'rejects'` and `:'candidates'` for a range, or None where there is nothing to try.
+
+        What is none of those that have helped, after many tries, is tried no more.
+        """
         waiting = list(rejects)
         self._note(waiting)
-        found = {reject.reason for reject in waiting}
-        tried = [one for one in (*self.fixed, *self.by_value.values()) if found.intersection(one.reasons)]
+        found = Counter(reject.reason for reject in waiting)
+        tried = [
+            one
+            for one in (*self.fixed, *self.by_value.values())
+            if found.keys() & set(one.reasons) and (self.tries[one.setting] < TRIES or one.setting in helped)
+        ]
+        self.tries.update({one.setting: sum(found[reason] for reason in one.reasons) for one in tried})
         helped = {reason for one in tried for reason in one.reasons}
         rejected = [[str(one.key), one.reason, one.value] for one in waiting if one.reason in helped]
         if not rejected:

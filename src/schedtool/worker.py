@@ -193,9 +193,14 @@ def _batches(worker: Worker, connection: Connection[Any]) -> Iterator[None]:
 
 
 def next_size(size: int, elapsed_s: float) -> float:
-    """Return the size that would have taken the target time: at most a fifth up or half down, within the limits."""
+    """Return the size that would have taken the target time: at most a fifth up or half down, within the limits.
+
+    One that trouble has made smaller than the limit doubles, until it is there again.
+    """
     wanted = size * TARGET_S / max(elapsed_s, 0.001)
-    return max(SMALLEST_BATCH, min(LARGEST_BATCH, wanted, max(size * GROWTH, size + 1)), size / 2)
+    if size < SMALLEST_BATCH:
+        return min(SMALLEST_BATCH, 2 * size)
+    return max(SMALLEST_BATCH, min(LARGEST_BATCH, wanted, size * GROWTH), size / 2)
 
 
 def _make_way(worker: Worker, size: int) -> None:

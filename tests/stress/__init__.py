@@ -1,1 +1,5 @@
-"""Commands that try to break things by repetition, and print what came of it; not part of the suite."""
+"""Runs that take minutes and print figures: `python -m tests.stress.mixed`, `kills`, `latency`, `waits`.
+
+Each starts a server of its own, and ends with 1 if what it promises does not hold. The test suite runs a short form of
+each (tests/test_stress.py).
+"""
