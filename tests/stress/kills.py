@@ -15,7 +15,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from tests.clusters import Cluster, cluster
+from tests.clusters import Cluster, cluster, wait_for
 from tests.stress.report import Report
 from tests.stress.site import Site, site
 
@@ -34,6 +34,7 @@ EXACT = """
     WHERE r.job_id = (SELECT max(id) FROM schedtool_job)
 """
 DAYS = 7
+IN_THE_MIDDLE = 0.7
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -76,8 +77,12 @@ class _Kills:
         for _ in range(times):
             client = self._running()
             before = self._done()
-            # From the start of the interpreter to well into the batches, wherever that is on this machine.
-            time.sleep(self._chance.uniform(0, 0.1) if self._chance.random() < 0.2 else self._chance.uniform(0, 2.5))
+            if self._chance.random() < IN_THE_MIDDLE:
+                wait_for(lambda c=client, n=before: c.poll() is not None or self._done() != n, "a sign of progress")
+                time.sleep(self._chance.uniform(0, 0.5))
+            else:
+                # At any instant from the start of the interpreter on.
+                time.sleep(self._chance.uniform(0, 2))
             client.send_signal(signal.SIGKILL)
             client.communicate()
             self._client = None
