@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 NOBODY = 65534
 CASES = {
-    ".": "migrations cannot be read: Permission denied",
+    # Click looks at the folder that is named with the rights that the process began with.
+    ".": "migrations cannot be read: Permission denied" if os.geteuid() == 0 else "is not readable",
     "migrations": "migrations cannot be read: Permission denied",
     "migrations/contract": "contract cannot be read: Permission denied",
     "migrations/0002.sync-availability.sql": "0002.sync-availability.sql: it cannot be read: Permission denied",
