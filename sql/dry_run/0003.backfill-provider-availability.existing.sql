@@ -87,19 +87,16 @@ FROM (
                 ELSE given.doc - 'timezone'
             END) AS e (key, value)
             CROSS JOIN LATERAL (
-                SELECT '{"monday": "monday", "tuesday": "tuesday", "wednesday": "wednesday", "thursday": "thursday",
-                    "friday": "friday", "saturday": "saturday", "sunday": "sunday",
-                    "Monday": "monday", "Tuesday": "tuesday", "Wednesday": "wednesday", "Thursday": "thursday",
-                    "Friday": "friday", "Saturday": "saturday", "Sunday": "sunday",
-                    "mon": "monday", "tue": "tuesday", "wed": "wednesday", "thu": "thursday",
-                    "fri": "friday", "sat": "saturday", "sun": "sunday"}'::jsonb ->> e.key AS day
-                OFFSET 0
-            ) AS n
-            CROSS JOIN LATERAL (
-                SELECT n.day, CASE n.day
-                    WHEN 'monday' THEN 1 WHEN 'tuesday' THEN 2 WHEN 'wednesday' THEN 4 WHEN 'thursday' THEN 8
-                    WHEN 'friday' THEN 16 WHEN 'saturday' THEN 32 WHEN 'sunday' THEN 64
-                END AS bit
+                SELECT
+                    '{"monday": "monday", "tuesday": "tuesday", "wednesday": "wednesday", "thursday": "thursday",
+                      "friday": "friday", "saturday": "saturday", "sunday": "sunday",
+                      "Monday": "monday", "Tuesday": "tuesday", "Wednesday": "wednesday", "Thursday": "thursday",
+                      "Friday": "friday", "Saturday": "saturday", "Sunday": "sunday",
+                      "mon": "monday", "tue": "tuesday", "wed": "wednesday", "thu": "thursday",
+                      "fri": "friday", "sat": "saturday", "sun": "sunday"}'::jsonb ->> e.key AS day,
+                    ('{"monday": 1, "tuesday": 2, "wednesday": 4, "thursday": 8, "friday": 16, "saturday": 32, "sunday": 64,
+                       "Monday": 1, "Tuesday": 2, "Wednesday": 4, "Thursday": 8, "Friday": 16, "Saturday": 32, "Sunday": 64,
+                       "mon": 1, "tue": 2, "wed": 4, "thu": 8, "fri": 16, "sat": 32, "sun": 64}'::jsonb -> e.key)::integer AS bit
                 OFFSET 0
             ) AS d
             CROSS JOIN LATERAL (SELECT e.value AS v OFFSET 0) AS one
@@ -121,9 +118,14 @@ FROM (
                             WHEN 'object' THEN coalesce(g.whole AND g.flag = 'false', false)
                             ELSE g.v IN ('null', 'false', '[]', '"closed"', '"Closed"')
                         END AS closed,
+                        -- HH:MM or HH:MM:SS, an end also 24:00. By comparisons: a regular expression here is three quarters of all costs.
                         coalesce(
-                            g.whole AND coalesce(g.flag = 'true', true) AND g.start_text || ' ' || g.end_text
-                                ~ '^(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])? (?:(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?|24:00(?::00)?)$',
+                            g.whole AND coalesce(g.flag = 'true', true)
+                                AND translate(g.start_text || ' ' || g.end_text, '123456789', '000000000')
+                                    IN ('00:00 00:00', '00:00:00 00:00:00', '00:00 00:00:00', '00:00:00 00:00')
+                                AND g.start_text COLLATE "C" < '24' AND (g.end_text COLLATE "C" < '24' OR g.end_text IN ('24:00', '24:00:00'))
+                                AND substr(g.start_text, 4, 1) COLLATE "C" < '6' AND substr(g.end_text, 4, 1) COLLATE "C" < '6'
+                                AND substr(g.start_text, 7, 1) COLLATE "C" < '6' AND substr(g.end_text, 7, 1) COLLATE "C" < '6',
                             false
                         ) AS times
                     FROM (
@@ -314,13 +316,13 @@ LEFT JOIN LATERAL (
               "weekhours": "week", "weekschedule": "week", "storehours": "week", "clinichours": "week",
               "providerschedule": "week", "availabilityschedule": "week", "dailyhours": "week",
               "week": "week", "rules": "week", "weekly": "week", "schedules": "week", "timetable": "week", "workhours": "week slots",
-              "officehours": "week", "openhours": "week", "weeklyhours": "week", "availability": "week", "openinghours": "week slots",
+              "officehours": "week slots", "openhours": "week slots", "weeklyhours": "week", "availability": "week", "openinghours": "week slots",
               "regularhours": "week", "workschedule": "week", "availabletime": "week", "businesshours": "week slots",
-              "availabilities": "week", "operatinghours": "week", "weeklyschedule": "week", "hoursofoperation": "week",
+              "availabilities": "week", "operatinghours": "week slots", "weeklyschedule": "week", "hoursofoperation": "week",
               "availabilityslots": "week", "weeklyavailability": "week", "availabilitywindows": "week",
               "hours": "week slots", "slots": "week slots", "entries": "week slots", "periods": "week slots",
               "windows": "week slots", "schedule": "week slots", "intervals": "week slots", "timeslots": "week slots",
-              "workinghours": "week slots",
+              "workinghours": "week slots", "availablehours": "week slots",
               "timeslot": "slots", "slot": "slots", "window": "slots", "timerange": "slots", "timewindows": "slots",
               "time": "slots", "times": "slots", "blocks": "slots", "ranges": "slots", "shifts": "slots", "timing": "slots",
               "timings": "slots", "sessions": "slots", "timeranges": "slots", "timeperiods": "slots", "workingblocks": "slots",
