@@ -56,6 +56,8 @@ def differences(connection: Connection[Any], project: Project, migration: Migrat
 
 def new_tables(project: Project, migration: Migration) -> frozenset[str]:
     """Name the tables that a migration is the first to make, as `table parcel`; none where nothing says so."""
+    if not catalog.path_of(project, migration).is_file():
+        return frozenset()
     before: set[str] = set()
     for other in project.migrations:
         builds, _, _ = catalog.expected(project, {other.id})

@@ -15,7 +15,7 @@ import socket
 import time
 import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +23,7 @@ import psycopg
 from yoyo import internalmigrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.migrations import get_migration_hash
+from yoyo.utils import change_param_style
 
 from schedtool import __version__, records
 from schedtool.database import run, tool_sql
@@ -32,7 +33,7 @@ from schedtool.records import answer
 from schedtool.sessions import session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from psycopg import Connection
 
@@ -104,6 +105,7 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         self._internal_schema_updated = False
         self._made = False
         self._began = False
+        self._collected: list[str] | None = None
 
     def copy(self) -> Ledger:
         """Return itself: what yoyo would do on a second connection belongs into the transaction of this one."""
@@ -175,6 +177,32 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
             "operation": operation,
         }
 
+    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - yoyo's cursor
+        """Run one of yoyo's statements, or keep it for the message that `record` sends."""
+        if self._collected is None:
+            return super().execute(sql, params)
+        text, values = change_param_style(self.driver.paramstyle, sql, params)
+        self._collected.append(psycopg.ClientCursor(self.connection).mogrify(text, values))
+        return None
+
+    def record(self, entry: Entry, *, search_path: str) -> Written:
+        """Record a run that ended well, in yoyo's tables and the history, and commit: all in one message.
+
+        The caller has begun the transaction in which the file ran, and rolls it back if this fails.
+        """
+        self._collected = []
+        try:
+            if entry.operation == "rollback":
+                self.unmark(entry.migration)
+            else:
+                entry = replace(entry, applied_at=self.mark(entry.migration, operation=entry.operation))
+            statements = self._collected
+        finally:
+            self._collected = None
+        written = records.bound("history_insert", **vars(entry), **_identity())
+        message = [records.bound("file_end", search_path=search_path), *(f"{one};" for one in statements), written]
+        return Written(**run(self.connection, "\n".join([*message, "COMMIT;"]))[-1].dicts()[0])
+
     def mark(self, migration: str, *, operation: Operation) -> datetime:
         """Record a migration as applied, in yoyo's table and log, and return the time it is recorded with.
 
@@ -212,8 +240,7 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
 
     def write(self, entry: Entry) -> Written:
         """Add one run to the history."""
-        identity = {"os_user": os_user(), "host": socket.gethostname(), "tool_version": __version__}
-        return Written(**answer(self.connection, "history_insert", **vars(entry), **identity)[0])
+        return Written(**answer(self.connection, "history_insert", **vars(entry), **_identity())[0])
 
     def finish(self, run_id: int, entry: Entry) -> Written:
         """Write the end of a run whose start is in the history already."""
@@ -235,6 +262,10 @@ class _Named:
     def __init__(self, migration: str) -> None:
         self.id = migration
         self.hash: str = get_migration_hash(migration)
+
+
+def _identity() -> dict[str, str]:
+    return {"os_user": os_user(), "host": socket.gethostname(), "tool_version": __version__}
 
 
 def os_user() -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from schedtool.hazards import Lock
     from schedtool.project import Keys, Migration, Project
     from schedtool.state import MigrationState
+    from schedtool.trace import Traced
 
 COUNTED_BYTES = 200_000_000
 """A table up to this size is counted; of a larger one the planner's estimate is told, which reads nothing."""
@@ -83,6 +84,23 @@ def plan(target: Target, project: Project, *, to: str | None = None, contract: b
                 found.id for found in states if found.contract and found.state in state.WAITING and not contract
             ),
         )
+
+
+def traced(target: Target, project: Project, found: Plan) -> tuple[tuple[Traced, ...], str]:
+    """Run what is planned, statement by statement, on a throw-away copy of the schema; the database is only read.
+
+    Returns:
+        What each statement did, and what of the schema could not be had on the copy.
+
+    Raises:
+        Failed: There is no PostgreSQL to start, the schema cannot be copied, or a statement fails on the copy.
+    """
+    from schedtool import embedded, trace  # noqa: PLC0415 - only plan --locks starts a server
+    from schedtool.rehearse_parents import schema_copy  # noqa: PLC0415
+
+    migrations = [project.find(one.id) for one in found.migrations]
+    with embedded.throwaway() as server, schema_copy(server, target) as (copy, left):
+        return tuple(trace.trace(copy, project, migrations)), left
 
 
 def select(

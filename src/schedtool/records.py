@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from schedtool import psqlscript
 from schedtool.database import run, tool_sql
 
 if TYPE_CHECKING:
@@ -80,9 +81,17 @@ class Latest:
 
 def answer(connection: psycopg.Connection[Any], name: str, /, **values: object) -> list[dict[str, Any]]:
     """Run one of the tool's own SQL files and return its last result; None goes as the empty text."""
-    texts = {key: "" if value is None else str(value) for key, value in values.items()}
-    results = run(connection, tool_sql(name), texts)
+    results = run(connection, tool_sql(name), _texts(values))
     return results[-1].dicts() if results else []
+
+
+def bound(name: str, /, **values: object) -> str:
+    """The text that `answer` would send, for a message of several."""
+    return psqlscript.bind(tool_sql(name), _texts(values))
+
+
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    return {key: "" if value is None else str(value) for key, value in values.items()}
 
 
 def tables(connection: psycopg.Connection[Any]) -> frozenset[str]:

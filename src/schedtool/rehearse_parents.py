@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from schedtool.errors import Failed, Refused, SchedtoolError, UsageError
 from schedtool.rehearse_rows import with_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from psycopg import Connection
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 TRIAL = "schedtool_trial"
 """A second database of the throw-away server, in which the migrations show what their foreign keys refer to."""
+TRACED = "schedtool_traced"
+"""Another one, in which each statement is watched."""
 DUMP_LOCK_WAIT_MS = 5000
 
 
@@ -183,6 +185,21 @@ def _copy_rows(
             ):
                 for data in rows:
                     into.write(data)
+
+
+@contextmanager
+def schema_copy(server: Server, source: Target) -> Iterator[tuple[Target, str]]:
+    """Copy the definitions of a schema, no rows, into a database of a throw-away server; gone with the block.
+
+    Yields:
+        The copy, and what could not be had there.
+    """
+    with psycopg.connect(make_conninfo(server.conninfo, dbname="template1"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TRACED} TEMPLATE template0")
+        copy = Target(make_conninfo(server.conninfo, dbname=TRACED), source.schema)
+        make_schema(copy)
+        yield copy, _restore(server, copy, _dump(server.bin_dir, source))
+        connection.execute(f"DROP DATABASE {TRACED} WITH (FORCE)")
 
 
 def _referenced(server: Server, target: Target, project: Project, dump: bytes) -> set[str]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from schedtool import backfill as filling
-from schedtool import batches, catalog, dry_run, rehearse_rows, rejects, settings
+from schedtool import batches, catalog, dry_run, rehearse_rows, rejects, settings, trace
 from schedtool.apply import apply
 from schedtool.database import connect, read_only
-from schedtool.errors import Refused
+from schedtool.errors import Refused, SchedtoolError
 from schedtool.plan import plan
-from schedtool.rehearse_parents import prepare
+from schedtool.rehearse_parents import prepare, schema_copy
 from schedtool.rollback import rollback
 from schedtool.verify import SECTIONS, verify
 
@@ -55,6 +55,7 @@ class Outcome:
         details: What is wrong, line by line.
         reasons: Why documents wait for a decision.
         proves: What is certain after it, as part of a sentence.
+        statements: What each statement of the files did on an empty copy.
     """
 
     said: str
@@ -63,6 +64,7 @@ class Outcome:
     details: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
     proves: str | None = None
+    statements: tuple[trace.Traced, ...] = ()
 
 
 @dataclass
@@ -100,10 +102,25 @@ def make_plan(journey: Journey) -> Outcome:
     batched = [one for one in found if one.batches]
     hazards = dict.fromkeys(hazard for one in found for hazard in one.hazards)
     said = f"{_n(len(found), 'migration')} pending, {len(batched)} in batches"
+    statements, details = _trace(journey)
     return Outcome(
         said + (f"; hazards: {', '.join(hazards)}" if hazards else ""),
         counts={"migrations": len(found), "batched": len(batched)},
+        details=details,
+        statements=statements,
     )
+
+
+def _trace(journey: Journey) -> tuple[tuple[trace.Traced, ...], tuple[str, ...]]:
+    """Run every statement, there and back, on an empty copy; what fails there the journey itself is about to meet."""
+    migrations = journey.project.migrations
+    try:
+        with schema_copy(journey.server, journey.target) as (copy, _):
+            there = tuple(trace.trace(copy, journey.project, migrations))
+            back = tuple(trace.trace(copy, journey.project, reversed(migrations), back=True))
+    except SchedtoolError as error:
+        return (), (f"statements were not traced: {error.message}",)
+    return (*there, *back), tuple(line for line in map(trace.said, (*there, *back)) if line)
 
 
 def foretell(journey: Journey, migration: Migration) -> Outcome:

@@ -6,6 +6,7 @@ word is known as half done, and an INVALID index that such a run has left is dro
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from contextlib import ExitStack, suppress
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from schedtool.database import connect, explain_error, scrub
 from schedtool.errors import Busy, Refused, SchedtoolError
@@ -20,6 +22,7 @@ from schedtool.jobs import abandon
 from schedtool.ledger import Entry, Ledger
 from schedtool.leftovers import drop_invalid
 from schedtool.pooler import server_process
+from schedtool.records import answer
 from schedtool.sessions import Blockers
 from schedtool.sqlerrors import note_place
 from schedtool.wire import send
@@ -231,16 +234,16 @@ def run_again(
         Failed: The file has an error when it runs again.
     """
     connection: Connection[Any] = ledger.connection
-    with Blockers(target, connection.info.backend_pid) as blockers:
+    with Blockers(target, server_process(connection)) as blockers:
         run = _Run(time.monotonic(), timeouts, blockers, notify)
         tries = 0
         while True:
             try:
                 with connection.transaction():
                     before = {"search_path": _setting(connection, "search_path")}
-                    _set(connection, {**timeouts.settings(), **work.settings}, local=True)
+                    answer(connection, "settings_local", settings=json.dumps({**timeouts.settings(), **work.settings}))
                     _send(connection, work, run)
-                    _take_back(connection, before)
+                    answer(connection, "file_end", search_path=before["search_path"])
             except _Stopped as stopped:
                 tries += 1
                 _wait_or_raise(stopped, work, run, tries=tries)
@@ -297,25 +300,42 @@ def _attempt(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: 
     settings = {**run.timeouts.settings(), **work.settings}
     try:
         if work.transactional:
-            before = {"search_path": _setting(connection, "search_path")}
-            with connection.transaction():
-                _set(connection, settings, local=True)
-                rows = _send(connection, work, run)
-                _take_back(connection, before)
-                return _record(ledger, work, replace(entry, rows=(entry.rows or 0) + rows), run_id, run)
+            return _in_transaction(ledger, work, entry, settings, run)
         before = {name: _setting(connection, name) for name in [*settings, "search_path"]}
-        _set(connection, settings, local=False)
+        _set(connection, settings)
         try:
             if (index := drop_invalid(connection, work.text)) is not None:
                 run.notify(Notice(work.migration, f"dropped the INVALID index {index} that an earlier run had left"))
             rows = _send(connection, work, run)
         finally:
             with suppress(psycopg.OperationalError):
-                _take_back(connection, before)
+                connection.execute("RESET ROLE")
+                _set(connection, before)
         with connection.transaction():
             return _record(ledger, work, replace(entry, rows=(entry.rows or 0) + rows), run_id, run)
     except psycopg.Error as error:
         raise _Stopped(error, None) from error
+
+
+def _in_transaction(ledger: Ledger, work: Work, entry: Entry, settings: Mapping[str, str], run: _Run) -> Ran:
+    """Three messages: begin with the settings, the file as it is, and its record with the COMMIT."""
+    connection: Connection[Any] = ledger.connection
+    try:
+        search_path = answer(connection, "file_begin", settings=json.dumps(settings))[0]["search_path"]
+        rows = _send(connection, work, run)
+        if work.operation == "rollback":
+            # A job that was cut short must not go on where it stopped: what it had written may be gone now.
+            answer(connection, "file_end", search_path=search_path)
+            abandon(connection)
+        spent = _spent_ms(run.begun)
+        entry = replace(entry, outcome="done", rows=(entry.rows or 0) + rows, duration_ms=spent)
+        written = ledger.record(entry, search_path=search_path)
+    except BaseException:
+        with suppress(psycopg.Error):
+            if connection.info.transaction_status is not TransactionStatus.IDLE:
+                connection.execute("ROLLBACK")
+        raise
+    return Ran(work.migration, spent, entry.retries, entry.documents, written.rows or 0)
 
 
 def _send(connection: Connection[Any], work: Work, run: _Run) -> int:
@@ -336,6 +356,7 @@ def _send(connection: Connection[Any], work: Work, run: _Run) -> int:
 
 
 def _record(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: _Run) -> Ran:
+    """Record what ran outside a transaction. The caller's transaction decides whether it counts."""
     if work.operation == "rollback":
         ledger.unmark(work.migration)
         # A job that was cut short must not go on where it stopped: what it had written may be gone now.
@@ -354,15 +375,9 @@ def _setting(connection: Connection[Any], name: str) -> str:
     return (row[0] if row else None) or ""
 
 
-def _set(connection: Connection[Any], settings: Mapping[str, str], *, local: bool) -> None:
+def _set(connection: Connection[Any], settings: Mapping[str, str]) -> None:
     for name, value in settings.items():
-        connection.execute("SELECT set_config(%s, %s, %s)", [name, value, local])
-
-
-def _take_back(connection: Connection[Any], before: Mapping[str, str]) -> None:
-    """Undo what a file set for the session: the record must not go into another schema, or as another role."""
-    connection.execute("RESET ROLE")
-    _set(connection, before, local=False)
+        connection.execute("SELECT set_config(%s, %s, false)", [name, value])
 
 
 def _explained(stopped: _Stopped, work: Work, *, tries: int, blockers: tuple[str, ...]) -> SchedtoolError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -188,6 +189,7 @@ def _json(step: Step) -> dict[str, object]:
             for found in outcome.reasons
         ],
         "locks": [vars(lock) for lock in step.locks],
+        **({"statements": [asdict(one) for one in outcome.statements]} if outcome.statements else {}),
     }
 
 
