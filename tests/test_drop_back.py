@@ -154,7 +154,7 @@ def schema(database: Database) -> Counter[str]:
     assert outcome.exit_code == 0, outcome
     # Some servers count the versions of a column in an option of their own.
     text = re.sub(r"pg_attver=\d+(, )?", "", outcome.stdout)
-    # A condition over rows is dumped with parentheses that nothing needs, and loses them on its first way through a text.
+    # A condition over rows is dumped with parentheses that nothing needs, and loses them on its way through a text.
     text = re.sub(r"CREATE TRIGGER .*", lambda match: re.sub("[()]", "", match.group()), text)
     lines = (line.rstrip().rstrip(",") for line in text.splitlines())
     return Counter(line for line in lines if line and not line.startswith(("--", "\\")))
