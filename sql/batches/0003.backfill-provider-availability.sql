@@ -42,7 +42,8 @@ standing AS MATERIALIZED (
             a.is_available, a.start_time, a.end_time, a.timezone, n.available, n.start_time, n.end_time, n.zone, :'settings'::jsonb
         ) AS is_equal
     FROM documents AS d
-    JOIN provider_availability AS a ON a.provider_id = d.id
+    -- The range said again, here and below: the planner would not conclude it, and look at every row of a large table.
+    JOIN provider_availability AS a ON a.provider_id = d.id AND a.provider_id BETWEEN :'first' AND :'last'
     LEFT JOIN days AS n ON n.id = a.provider_id AND n.day = a.day_of_week
     WHERE d.outcome <> 'rejected'
 ),
@@ -75,7 +76,7 @@ noted AS (
     INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash, stale)
     SELECT
         r.id, r.path, r.value, r.reason, r.document_hash,
-        r.reason <> 'row_differs' AND EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = r.id)
+        r.reason <> 'row_differs' AND EXISTS (SELECT FROM provider_availability AS a WHERE a.provider_id = r.id OFFSET 0)
     FROM rejects AS r
     ON CONFLICT (provider_id) DO UPDATE
     SET path = EXCLUDED.path, value = EXCLUDED.value, reason = EXCLUDED.reason,
@@ -88,7 +89,8 @@ noted AS (
 settled AS (
     DELETE FROM provider_availability_rejects AS j
     USING documents AS d
-    WHERE j.provider_id = d.id AND NOT EXISTS (SELECT FROM rejects AS r WHERE r.id = d.id)
+    WHERE j.provider_id = d.id AND j.provider_id BETWEEN :'first' AND :'last'
+        AND NOT EXISTS (SELECT FROM rejects AS r WHERE r.id = d.id)
     RETURNING j.provider_id
 )
 SELECT

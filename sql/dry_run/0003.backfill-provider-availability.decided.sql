@@ -5,6 +5,7 @@
 SELECT 'decided' AS kind, p.id::text AS key, j.path, j.value, j.reason, 1 AS n
 FROM provider_availability_rejects AS j
 JOIN providers AS p ON p.id = j.provider_id
-WHERE p.id BETWEEN :'first' AND :'last'
+WHERE j.provider_id BETWEEN :'first' AND :'last'
+    AND p.id BETWEEN :'first' AND :'last'
     AND j.accepted_at IS NOT NULL
     AND j.document_hash = coalesce(md5(p.availability::text), '');

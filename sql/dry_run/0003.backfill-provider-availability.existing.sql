@@ -20,6 +20,10 @@ documents AS MATERIALIZED (
         SELECT q.id, q.availability AS document
         FROM providers AS q
         WHERE q.id BETWEEN :'first' AND :'last'
+            -- The census has read them all; these are the ones that may have to be told otherwise.
+            AND q.id IN (
+                SELECT a.provider_id FROM provider_availability AS a WHERE a.provider_id BETWEEN :'first' AND :'last'
+            )
     ) AS p
     CROSS JOIN (SELECT :'settings'::jsonb AS settings) AS s
     CROSS JOIN LATERAL (
@@ -2184,10 +2188,13 @@ standing AS (
         a.provider_id,
         a.day_of_week,
         n.id IS NOT NULL
-            AND (a.is_available, a.timezone) IS NOT DISTINCT FROM (n.available, n.zone)
+            -- As provider_availability_agrees of 0002 says it, which a role with SELECT only may not call.
+            AND a.is_available IS NOT DISTINCT FROM n.available
+            AND coalesce(a.timezone, :'settings'::jsonb ->> 'default_timezone') IS NOT DISTINCT FROM n.zone
             AND (NOT n.available OR (a.start_time, a.end_time) = (n.start_time, n.end_time)) AS is_equal
     FROM documents AS d
-    JOIN provider_availability AS a ON a.provider_id = d.id
+    -- The range said again: the planner would not conclude it, and look at every row of a large table.
+    JOIN provider_availability AS a ON a.provider_id = d.id AND a.provider_id BETWEEN :'first' AND :'last'
     LEFT JOIN days AS n ON n.id = a.provider_id AND n.day = a.day_of_week
     WHERE d.outcome <> 'rejected'
 ),

@@ -10,7 +10,8 @@ SELECT
     coalesce('bookings ' || string_agg(b.id::text, ', ' ORDER BY b.id), '') AS detail
 FROM bookings AS b
 WHERE b.id BETWEEN :'first' AND :'last'
+    -- OFFSET 0: looked up row by row, for a join might read all providers for each range.
     AND (
-        NOT EXISTS (SELECT FROM providers AS p WHERE p.id = b.provider_id)
-        OR NOT EXISTS (SELECT FROM users AS u WHERE u.id = b.user_id)
+        NOT EXISTS (SELECT FROM providers AS p WHERE p.id = b.provider_id OFFSET 0)
+        OR NOT EXISTS (SELECT FROM users AS u WHERE u.id = b.user_id OFFSET 0)
     );

@@ -10,4 +10,5 @@ SELECT
     coalesce('rows ' || string_agg(a.id::text, ', ' ORDER BY a.id), '') AS detail
 FROM provider_availability AS a
 WHERE a.id BETWEEN :'first' AND :'last'
-    AND NOT EXISTS (SELECT FROM providers AS p WHERE p.id = a.provider_id);
+    -- OFFSET 0: looked up row by row, for a join might read all providers for each range.
+    AND NOT EXISTS (SELECT FROM providers AS p WHERE p.id = a.provider_id OFFSET 0);

@@ -33,7 +33,7 @@ WITH weeks AS MATERIALIZED (
         WHERE a.provider_id BETWEEN :'first' AND :'last'
         GROUP BY a.provider_id
     ) AS w ON w.provider_id = p.id
-    LEFT JOIN provider_availability_rejects AS j ON j.provider_id = p.id
+    LEFT JOIN provider_availability_rejects AS j ON j.provider_id = p.id AND j.provider_id BETWEEN :'first' AND :'last'
     WHERE p.id BETWEEN :'first' AND :'last'
 ),
 -- What provider_availability_agrees says of a day is said here of a week: alike means that all its days agree.
