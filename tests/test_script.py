@@ -10,6 +10,7 @@ import pytest
 
 from schedtool import project
 from tests import small_project
+from tests.journey import things
 from tests.known import all_documents
 from tests.servers import run_program
 
@@ -135,6 +136,28 @@ def test_the_shipped_script_uncommented_leaves_the_same_rows_as_apply_on_the_cor
 
     assert len(week_rows(by_script)) > 100
     assert week_rows(by_script) == week_rows(by_apply)
+
+
+def test_the_shipped_script_with_records_leaves_what_apply_leaves_and_nothing_more_the_second_time(
+    corpora: tuple[Database, Database], run_cli: RunCli, run_script: Callable[[Database, str], Outcome]
+) -> None:
+    by_script, by_apply = corpora
+    text = run_cli("script", "--records").stdout
+    outcome = run_script(by_script, text)
+    assert outcome.exit_code == 0, outcome
+    assert run_cli("apply", "--database", by_apply.url).exit_code == 0
+
+    assert len(week_rows(by_script)) > 100
+    assert week_rows(by_script) == week_rows(by_apply)
+    assert records(by_script) == records(by_apply)
+    assert things(by_script) == things(by_apply)
+    assert shape(by_script) == shape(by_apply)
+    assert run_cli("status", "--check", "--database", by_script.url).exit_code == 0
+
+    before = week_rows(by_script), things(by_script), records(by_script)
+    again = run_script(by_script, text)
+    assert again.exit_code == 0, again
+    assert (week_rows(by_script), things(by_script), records(by_script)) == before
 
 
 def week_rows(database: Database) -> list[tuple[object, ...]]:

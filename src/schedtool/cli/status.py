@@ -129,7 +129,8 @@ def _write(invocation: Invocation, found: Status, *, history: bool) -> None:
                     run.outcome,
                     "" if run.duration_ms is None else f"{run.duration_ms} ms",
                     run.rows,
-                    f"{run.database_user} ({run.os_user}@{run.host})",
+                    # A script that somebody ran with psql knows neither.
+                    f"{run.database_user} ({run.os_user}@{run.host})" if run.host else run.database_user,
                     run.error,
                 )
                 for run in found.history
