@@ -12,6 +12,7 @@ from schedtool.cli.output import JsonAnswer, printable, width
 from schedtool.policyfile import as_toml
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator
 
     from schedtool.dry_run import Census, Found
@@ -34,9 +35,9 @@ def write(out: JsonAnswer, census: Census, found: Iterator[object]) -> None:
     )
     out.put("rows", {name: census.rows[name] for name in ("insert", "unchanged")})
     out.array("rejects", found)
-    out.array("shapes", ({"shape": name, "documents": n} for name, n in census.shapes.most_common()))
-    out.array("ignored", ({"path": name, "documents": n} for name, n in census.ignored.most_common()))
-    out.array("rescues", ({"setting": name, "documents": n} for name, n in census.rescues.most_common()))
+    out.array("shapes", ({"shape": name, "documents": n} for name, n in _ranked(census.shapes)))
+    out.array("ignored", ({"path": name, "documents": n} for name, n in _ranked(census.ignored)))
+    out.array("rescues", ({"setting": name, "documents": n} for name, n in _ranked(census.rescues)))
     out.put("elapsed_s", round(census.elapsed_s, 3))
     out.put("rows_per_s", round(rows / max(census.elapsed_s, 0.001), 1))
 
@@ -69,7 +70,7 @@ def _lines(migration: str, census: Census, columns: int) -> Iterator[str]:
         yield from _reasons(census, rejected, columns)
     if census.rescues:
         yield from ("", "Settings that would convert more documents, each by itself")
-        yield from _bars(census.rescues.most_common(), rejected, columns, sign="+")
+        yield from _bars(_ranked(census.rescues), rejected, columns, sign="+")
         yield "  What could be read need not be what is meant: ask who wrote the documents."
     for title, counter in (
         ("Shapes of what is convertible", census.shapes),
@@ -78,11 +79,11 @@ def _lines(migration: str, census: Census, columns: int) -> Iterator[str]:
     ):
         if counter:
             yield from ("", title)
-            yield from _bars(counter.most_common(), total, columns)
+            yield from _bars(_ranked(counter), total, columns)
 
 
 def _reasons(census: Census, rejected: int, columns: int) -> Iterator[str]:
-    reasons = census.reasons.most_common()
+    reasons = _ranked(census.reasons)
     keys = max(width(printable(one.key)) for shown in census.examples.values() for one in shown)
     paths = max(width(printable(one.path)) for shown in census.examples.values() for one in shown)
     # A value says more than the end of a long path.
@@ -134,3 +135,8 @@ def cut(text: str, columns: int) -> str:
     while width(text) > columns - 1:
         text = text[: min(len(text) - 1, columns - 1)]
     return text.rstrip() + "…"
+
+
+def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
+    """Names with their counts, the most frequent first; by name where they are as many, and not as a plan gave them."""
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
