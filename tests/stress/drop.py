@@ -231,15 +231,20 @@ def rows_of(database: Database, last: dict[int, tuple[int, str]], *, alone: bool
     return [f"row of {key}: told {end}, there is {found[key]}" for key, (_, end) in last.items() if found[key] != end]
 
 
+def fill(database: Database, providers: int) -> None:
+    """Make providers with documents of one shape."""
+    with database.connect() as connection:
+        connection.execute(FILL.encode(), (providers,))
+        connection.execute("ANALYZE")
+
+
 def prepare(server: Server, *, providers: int, ahead: bool) -> Database:
     """Fill a database to be copied: parents, documents, rows, and with `ahead` the archive."""
     database = server.create()
     conninfo = make_conninfo(server.conninfo, dbname=database.name)
     database = Database(conninfo, conninfo, database.name, server)
     database.make_parents()
-    with database.connect() as connection:
-        connection.execute(FILL.encode(), (providers,))
-        connection.execute("ANALYZE")
+    fill(database, providers)
     applied = run(database, "apply")
     if applied.returncode:
         sys.exit(applied.stdout)
