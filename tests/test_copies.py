@@ -148,7 +148,7 @@ def test_each_file_says_what_it_locks_and_every_migration_how_to_run_it_by_hand(
         head = file.read_text(encoding="utf-8").split("\n\n")[0]
         assert all(line.startswith("--") for line in head.splitlines())
         assert "-- locks: " in head, file.name
-    for folder in ("batches", "dry_run", "queries", "verify"):
+    for folder in ("batches", "dry_run", "plan", "queries", "verify"):
         for file in (SQL / folder).iterdir():
             assert "By hand: psql -X" in file.read_text(encoding="utf-8").partition("\n\n")[0], file.name
 

@@ -89,8 +89,8 @@ def test_plan_tells_and_changes_nothing(team: Team) -> None:
     answer = team.json("rollback", "--plan", "--to", "0001")
 
     assert answer["migrations"] == [
-        {"id": "0003.index-thing", "batches": False},
-        {"id": "0002.fill-thing", "batches": False},
+        {"id": "0003.index-thing", "batches": False, "locks": [], "notes": []},
+        {"id": "0002.fill-thing", "batches": False, "locks": [], "notes": []},
     ]
     assert team.states()["0003"] == "applied"
 

@@ -67,7 +67,8 @@ def small(tmp_path: Path) -> Small:
     )
     made.write("migrations/0002.index.rollback.sql", "DROP INDEX CONCURRENTLY parcel_state_idx;\n")
     made.write(
-        "migrations/contract/0003.no-name.sql", "ALTER TABLE item DROP COLUMN name;\nDROP TRIGGER item_touch ON item;\n"
+        "migrations/contract/0003.no-name.sql",
+        "-- rollback: none\nALTER TABLE item DROP COLUMN name;\nDROP TRIGGER item_touch ON item;\n",
     )
     made.write("sql/verify/0001.parcels.counts.sql", CHECKS)
     return made

@@ -98,9 +98,14 @@ def tables(migration: Migration) -> tuple[str, ...]:
 
 def locks(migration: Migration) -> tuple[Lock, ...]:
     """Read the locks that a migration's header declares, in the order they are taken."""
+    return declared(migration.text)
+
+
+def declared(text: str) -> tuple[Lock, ...]:
+    """Read the locks that the header of a file declares, in the order they are taken."""
     return tuple(
         Lock(match["table"], match["mode"], match["held"].strip())
-        for match in map(_LOCK.match, migration.text.splitlines())
+        for match in map(_LOCK.match, text.splitlines())
         if match
     )
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from schedtool import hazards, records, state
+from schedtool import foretell, hazards, records, state
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused, UsageError
+from schedtool.foretell import Note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,7 @@ class Planned:
         tables: That its statements name.
         text: The file as it would be sent.
         batch: The file of its batches as it would be sent for each range of keys, or None.
+        notes: What it would meet and do on this very database, see `foretell.py`.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Planned:
     tables: tuple[str, ...]
     text: str
     batch: str | None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ def plan(target: Target, project: Project, *, to: str | None = None, contract: b
         check_ways_back(project, pending)
         return Plan(
             hash=fingerprint(connection, project, pending),
-            migrations=tuple(_planned(connection, project, migration) for migration in pending),
+            migrations=tuple(
+                _planned(connection, project, migration, after=pending[:place])
+                for place, migration in enumerate(pending)
+            ),
             left_alone=tuple(
                 found.id for found in states if found.contract and found.state in state.WAITING and not contract
             ),
@@ -172,8 +178,14 @@ def fingerprint(connection: Connection[Any], project: Project, pending: Sequence
     return _sha256(json.dumps([files, recorded]))
 
 
-def _planned(connection: Connection[Any], project: Project, migration: Migration) -> Planned:
+def _planned(
+    connection: Connection[Any], project: Project, migration: Migration, *, after: Sequence[Migration]
+) -> Planned:
     batches = project.sql_file("batches", migration)
+    if after and project.sql_file("plan", migration) is not None:
+        notes: tuple[Note, ...] = (Note("unknown", f"can be told when {after[-1].id} is applied", None),)
+    else:
+        notes = foretell.notes(connection, project, migration)
     return Planned(
         id=migration.id,
         contract=migration.contract,
@@ -184,6 +196,7 @@ def _planned(connection: Connection[Any], project: Project, migration: Migration
         tables=hazards.tables(migration),
         text=migration.text,
         batch=batches.text if batches else None,
+        notes=notes,
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Keys", "Migration", "Project", "SqlFile", "load"]
 
 _ROLLBACK = ".rollback.sql"
-_BY_MIGRATION = ("batches", "dry_run", "verify", "rejects", "settings")
+_BY_MIGRATION = ("batches", "dry_run", "verify", "plan", "rejects", "settings")
 _DIRECTIVES = frozenset({"transactional", "depends", "guard", "again", "rollback"})
 _OTHERS = ("queries", "rehearse")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from schedtool import foretell, hazards
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused, UsageError
 from schedtool.state import read
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from schedtool.database import Target
+    from schedtool.foretell import Note
+    from schedtool.hazards import Lock
     from schedtool.ledger import Ledger
     from schedtool.project import Migration, Project, SqlFile
     from schedtool.runner import Ran
@@ -45,11 +48,18 @@ class Done:
 
 @dataclass(frozen=True)
 class PlannedRollback:
-    """One migration that would be taken back, by batches first or by its file alone."""
+    """One migration that would be taken back, by batches first or by its file alone.
+
+    Attributes:
+        locks: On tables that stay, as the rollback's header declares them.
+        notes: What would be undone and lost on this very database, see `foretell.py`.
+    """
 
     id: str
     batches: bool
     text: str
+    locks: tuple[Lock, ...]
+    notes: tuple[Note, ...]
 
 
 def plan(target: Target, project: Project, *, to: str | None = None, wait: float = 0) -> tuple[PlannedRollback, ...]:
@@ -64,14 +74,16 @@ def plan(target: Target, project: Project, *, to: str | None = None, wait: float
         read_only(connection),
     ):
         chosen = select(project, read(connection, project), to=to)
-    return tuple(
-        PlannedRollback(
-            id=migration.id,
-            batches=project.sql_file("batches", migration, "rollback") is not None,
-            text=migration.rollback or "",
+        return tuple(
+            PlannedRollback(
+                id=migration.id,
+                batches=project.sql_file("batches", migration, "rollback") is not None,
+                text=migration.rollback or "",
+                locks=hazards.declared(migration.rollback or ""),
+                notes=foretell.notes(connection, project, migration, "rollback"),
+            )
+            for migration in chosen
         )
-        for migration in chosen
-    )
 
 
 def rollback(

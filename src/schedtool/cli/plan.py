@@ -9,6 +9,7 @@ import click
 from schedtool.cli.options import Invocation
 from schedtool.cli.options import command as made
 from schedtool.cli.output import write_table
+from schedtool.cli.telling import write_notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +85,7 @@ def _json(found: Plan, statements: Sequence[Traced] | None, *, show_sql: bool) -
                 if statements is None
                 else _traced(migration.id, statements)
             ),
+            **({"notes": [vars(note) for note in migration.notes]} if migration.notes else {}),
             **({"sql": migration.text, "batch": migration.batch} if show_sql else {}),
         }
         for migration in found.migrations
@@ -118,6 +120,8 @@ def _write(found: Plan, statements: Sequence[Traced] | None) -> None:
     write_table(("migration", "batches", "tables", "hazards"), rows)
     if statements is not None:
         _write_locks(statements)
+    for migration in found.migrations:
+        write_notes(migration.id, migration.notes)
     click.echo(f"plan {found.hash}")
 
 

@@ -9,11 +9,12 @@ import click
 from schedtool.cli.options import Invocation
 from schedtool.cli.options import command as made
 from schedtool.cli.output import write_table
-from schedtool.cli.telling import asking, telling
+from schedtool.cli.telling import asking, telling, write_notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from schedtool.rollback import PlannedRollback
     from schedtool.runner import Ran
 
 
@@ -99,14 +100,30 @@ def _answer(invocation: Invocation, done: Sequence[Ran]) -> None:
         click.echo("nothing to do: nothing is applied behind it")
 
 
+def _json(one: PlannedRollback) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "batches": one.batches,
+        "locks": [vars(lock) for lock in one.locks],
+        "notes": [vars(note) for note in one.notes],
+    }
+
+
 def _plan(invocation: Invocation, *, to: str | None) -> None:
     from schedtool.rollback import plan
 
     planned = plan(invocation.target(), invocation.project(), to=to, wait=invocation.wait)
     if invocation.json:
         with invocation.answer() as out:
-            out.array("migrations", ({"id": one.id, "batches": one.batches} for one in planned))
+            out.array("migrations", (_json(one) for one in planned))
     elif planned:
         write_table(("migration", "batches"), ((one.id, one.batches) for one in planned))
+        click.echo()
+        write_table(
+            ("migration", "table", "lock", "held"),
+            ((one.id, lock.table, lock.mode, lock.held) for one in planned for lock in one.locks),
+        )
+        for one in planned:
+            write_notes(one.id, one.notes)
     else:
         click.echo("nothing to do: nothing is applied behind it")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from schedtool.cli.output import write_table
 from schedtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from schedtool.cli.options import Invocation
     from schedtool.cli.output import Progress
+    from schedtool.foretell import Note
 
 
 @contextmanager
@@ -65,3 +67,10 @@ def asking(what: str, *, yes: bool) -> Callable[[Sequence[str]], bool]:
         return click.confirm(f"{what} {', '.join(names)}?", err=True)
 
     return confirm
+
+
+def write_notes(migration: str, notes: Sequence[Note]) -> None:
+    """Print what a migration or a rollback would meet and do; nothing where nothing is known."""
+    if notes:
+        click.echo(f"\n{migration}:")
+        write_table(("kind", "n", "what"), ((note.kind, note.n, note.what) for note in notes))
