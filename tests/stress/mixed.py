@@ -62,17 +62,19 @@ EVERY = 10
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.stress.mixed", description=__doc__)
     parser.add_argument("--writes", type=int, default=1_000_000, help="acknowledged writes in total (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=None, help="as many writes as come to be in so long, instead")
     parser.add_argument("--clients", type=int, default=6, help="connections that write (%(default)s)")
     parser.add_argument("--hot", type=int, default=300, help="providers written to (%(default)s)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     report = Report(f"mixed load on {options.hot} hot providers")
     with cluster(FAST) as server, site(server, providers=options.hot * EVERY) as app:
-        _run(app, report, writes=options.writes, clients=options.clients, hot=options.hot)
+        _run(app, report, options)
     return report.write(as_json=options.json)
 
 
-def _run(app: Site, report: Report, *, writes: int, clients: int, hot: int) -> None:
+def _run(app: Site, report: Report, options: argparse.Namespace) -> None:
+    hot, clients = options.hot, options.clients
     with app.connect() as connection:
         connection.execute(START.encode(), [EVERY, hot * EVERY])
         # As before the backfill: no rows at all, whatever the triggers have written just now.
@@ -85,8 +87,8 @@ def _run(app: Site, report: Report, *, writes: int, clients: int, hot: int) -> N
             path = Path(folder) / f"{name}.sql"
             path.write_text(text.format(hot=hot, every=EVERY))
             scripts += ["-f", f"{path}@{weight}"]
-        each = -(-writes // clients)
-        load = app.pgbench("-c", str(clients), "-j", "2", "-t", str(each), "--max-tries=20", *scripts)
+        each = ("-t", str(-(-options.writes // clients))) if options.seconds is None else ("-T", str(options.seconds))
+        load = app.pgbench("-c", str(clients), "-j", "2", *each, "--max-tries=20", *scripts)
         while load.poll() is None:
             if rounds:
                 # Rows to fill also in later rounds; nobody writes to the others.
@@ -116,7 +118,7 @@ def _run(app: Site, report: Report, *, writes: int, clients: int, hot: int) -> N
     report.promise(not failed, f"verify: {failed}")
     report.promise(old == said["old"], f"{said['old']} old writes acknowledged, {old} found")
     report.promise(new == said["new"], f"{said['new']} new writes acknowledged, {new} found")
-    report.promise(said["done"] >= writes, f"only {said['done']} writes")
+    report.promise(options.seconds is not None or said["done"] >= options.writes, f"only {said['done']} writes")
     report.promise(sampler.longest_ms <= LIMIT_MS, f"a session waited {sampler.longest_ms:.0f} ms for ours")
 
 
