@@ -15,6 +15,7 @@ import pytest
 
 from schedtool import database as db
 from schedtool.project import load
+from tests.clusters import wait_for
 from tests.test_apply import wait_until
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def race(database: Database, text: str) -> list[tuple[Any, ...]]:
             target=old.execute, args=("UPDATE providers SET availability = availability - 'tuesday' WHERE id = 1",)
         )
         writer.start()
-        writer.join(timeout=0.5)
+        # It has committed; or it waits, for the lock that the batch holds.
+        waiting = f"SELECT FROM pg_locks WHERE pid = {old.info.backend_pid} AND NOT granted".encode()
+        wait_for(lambda: not writer.is_alive() or gate.execute(waiting).fetchone() is not None, "the writer")
         gate.execute("SELECT pg_advisory_unlock(7)")
         runner.join(timeout=30)
         writer.join(timeout=30)
