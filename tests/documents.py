@@ -1,495 +1,289 @@
 """Made-up documents for the two readings: usual ones, near misses of them, salads of known words, and hostile ones.
 
-One seed gives one sequence of documents. They are made with `random` and not with hypothesis' strategies, which need
-milliseconds for each; hypothesis gives the seeds, and `smaller` makes what it would have shrunk.
+One seed gives one sequence of documents. With a policy, the documents are written in the ways that it reads.
 """
 
 from __future__ import annotations
 
-import copy
 import json
-import random
-from typing import TYPE_CHECKING, TypeVar
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
+from tests import document_words as known
 from tests import reading_words as words
-from tests.known import CORPUS
+from tests.dice import Dice
+from tests.document_changes import mutated, said_twice, spelled_otherwise
+from tests.document_values import Values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-T = TypeVar("T")
-
-# Key names as applications write them; every folded name of the rules is tried as well, with strokes and capitals.
-_PAIRS = (
-    ("start", "end"),
-    ("startTime", "endTime"),
-    ("start_time", "end_time"),
-    ("open", "close"),
-    ("openTime", "closeTime"),
-    ("opens", "closes"),
-    ("from", "to"),
-    ("openingTime", "closingTime"),
-    ("timeStart", "timeEnd"),
-    ("begin", "finish"),
-    ("start_local_time", "end_local_time"),
-)
-_OPEN_FLAGS = ("available", "isAvailable", "is_available", "enabled", "active", "isOpen", "open", "is_selected")
-_CLOSED_FLAGS = ("closed", "isClosed", "is_closed", "unavailable", "closed_all_day", "dayOff")
-_SLOT_KEYS = ("slots", "timeSlots", "intervals", "periods", "hours", "working_blocks", "timing", "time_periods")
-_WRAPPERS = (
-    "availability",
-    "schedule",
-    "weeklySchedule",
-    "weekly",
-    "days",
-    "hours",
-    "workingHours",
-    "periods",
-    "windows",
-)
-_DAY_FIELDS = ("day", "dayOfWeek", "day_of_week", "dayName", "weekday", "wday", "daysOfWeek", "days")
-_LISTS = ("days", "workingDays", "daysOfWeek", "work_days", "availableDays", "weekdays")
-_ZONES = ("UTC", "America/New_York", "Europe/Paris", "Asia/Tokyo", "Etc/UTC", "Etc/GMT+5")
-_NOISE = (
-    "notes",
-    "note",
-    "location",
-    "slotDuration",
-    "bufferMinutes",
-    "exceptions",
-    "overrides",
-    "id",
-    "updatedAt",
-    "x",
-)
-# Strings that stand in no usual document: keys that are no day, times that are none, ranges, hostile ones, zones.
-_ODD: dict[str, tuple[str, ...]] = {
-    kind: tuple(strings) for kind, strings in json.loads((CORPUS / "odd.json").read_text(encoding="utf-8")).items()
-}
-_DASHES = (
-    "-",
-    " - ",
-    "\u2013",
-    " \u2013 ",
-    "\u2014",
-    "\u2212",
-    "\u2011",
-    "\u2010",
-    "\u2012",
-    "\u2015",
-    " to ",
-    " TO ",
-    "\tto\n",
-)
-_FLAG_VALUES: tuple[object, ...] = (
-    True,
-    False,
-    "true",
-    "False",
-    "yes",
-    " no ",
-    1,
-    0,
-    1.0,
-    None,
-    "maybe",
-    "1",
-    2,
-    [],
-    "",
-    {},
-)
-_ALL_NAMES = tuple(
-    sorted(
-        words.WRAPPERS
-        | words.DAYS_LISTS
-        | words.DAY_FIELDS
-        | words.STARTS
-        | words.ENDS
-        | words.POSITIVE
-        | words.NEGATIVE
-        | words.ALL_DAY
-        | words.BOOKED
-        | words.VOID
-        | words.SEATS
-        | words.SLOTS
-        | words.BREAK_SWITCHES
-        | words.ZONES
-        | words.ZONE_OFFSETS
-        | words.DATES
-        | words.RECURRENCES
-        | words.FORTNIGHTS
-        | words.STATUSES
-        | words.IGNORABLE
-        | words.GROUPS
-        | set(words.DAY_NAMES)
-        | {
-            "breaks",
-            "lunchStart",
-            "lunch_end",
-            "pause",
-            "siesta",
-            "start2",
-            "end_time_2",
-            "openMinutes",
-            "startPeriod",
-            "provider_timezone",
-            "utcOffsetMinutes",
-            "afternoon",
-            "morning",
-            "am",
-            "pm",
-            "constructor",
-        }
-    )
-)
+    from collections.abc import Callable, Mapping
 
 
 class Documents:
     """A stream of documents."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 a test's documents, not a secret
+    def __init__(self, seed: int, policy: Mapping[str, object] | None = None) -> None:
+        self.dice = Dice(seed)
+        self.values = Values(self.dice, policy or {})
 
     def take(self, number: int) -> list[object]:
         return [self.document() for _ in range(number)]
 
     def document(self) -> object:
         """One document: usual, or near to usual, or a salad, or hostile."""
-        kind = self._random.random()
+        kind = self.dice.random.random()
         if kind < 0.02:
-            return self._pick((None, {}, [], "", " ", "text", 0, 1.5, True, False, "null", "[]", "Mon-Fri 9-5"))
+            return self.dice.pick((None, {}, [], "", " ", "text", 0, 1.5, True, False, "null", "[]", "Mon-Fri 9-5"))
         if kind < 0.03:
             return self._hostile()
-        if kind < 0.13:
-            return self._salad(3)
+        if kind < 0.11:
+            return self.values.salad(3)
         document = self._wrapped(self._week())
-        for _ in range(self._weighted((0, 1, 2, 3), (30, 45, 15, 10))):
-            document = self._mutated(document)
-        return document
+        for _ in range(self.dice.weighted((0, 1, 2, 3), (35, 42, 14, 9))):
+            document = mutated(self.values, document)
+        if self.values.told("unicode", 0.4) or self.values.told("zero_width", 0.4):
+            document = spelled_otherwise(self.values, document, self.dice.pick((0.1, 0.5, 1)))
+        return self._encoded(document) if self.values.told("double_encoded", 0.5) else document
+
+    def _encoded(self, document: object) -> str:
+        text = json.dumps(document, ensure_ascii=self.dice.chance(0.5))
+        kind = self.dice.below(12)
+        if kind == 0:
+            text = json.dumps(text)
+        elif kind == 1:
+            text = self.values.marred(text)
+        elif kind == 2:
+            text = self.dice.pick((" ", "\n", "\ufeff", "\v", "x")) + text + self.dice.pick(("", "\t", ","))
+        elif kind == 3:
+            text = text.replace('"', "'")
+        elif kind == 4:
+            text = text.replace("09", self.dice.pick(("\\u0000", "\\ud83d", "\\ude00\\ud83d", "\\ud83d\\ude00", "\\x")))
+        return text
 
     # -- usual documents
 
     def _week(self) -> object:
-        family: Callable[[], object] = self._weighted(
+        family: Callable[[], object] = self.dice.weighted(
             (self._keyed, self._list, self._days_list, self._true_days), (60, 22, 10, 8)
         )
         return family()
 
+    def _keys_of_days(self) -> list[str]:
+        if self.values.told("day_groups", 0.6):
+            keys = list(self.dice.pick(known.GROUP_KEYS))
+            return keys + [self.values.day_text(day) for day in words.WEEK if self.dice.chance(0.05)]
+        return [self.values.day_text(day) for day in self.values.some_days()]
+
     def _keyed(self) -> dict[str, object]:
-        mixed = self._chance(0.2)
+        mixed = self.dice.chance(0.2)
         make = self._day_maker()
         week: dict[str, object] = {}
-        for day in self._some_days():
+        for key in self._keys_of_days():
             make = self._day_maker() if mixed else make
-            week[self._day_key(day)] = make()
+            week[key] = make()
+        if self.values.told("equal_duplicates", 0.6):
+            said_twice(self.values, week)
         return self._furnished(week)
 
     def _true_days(self) -> dict[str, object]:
-        week: dict[str, object] = {self._day_key(day): self._chance(0.7) for day in self._some_days()}
+        week: dict[str, object] = {key: self.dice.chance(0.7) for key in self._keys_of_days()}
         week.update(self._interval())
         return self._furnished(week)
 
     def _list(self) -> object:
-        field = self._pick(_DAY_FIELDS)
+        field = self.dice.pick(known.DAY_FIELDS)
         make = self._object_maker()
         entries: list[object] = []
-        days = list(self._some_days())
+        days = list(self.values.some_days())
         while days:
+            day = days.pop()
+            name = self._entry_name(day, days)
             entry = make()
-            name: object = self._day_text(days.pop())
-            if self._chance(0.15):
-                name = [name, *(self._day_text(days.pop()) for _ in range(min(len(days), self._random.randrange(3))))]
-            entries.append({field: name, **entry} if self._chance(0.9) else {**entry, field: name})
+            entries.append({field: name, **entry} if self.dice.chance(0.9) else {**entry, field: name})
+            if self.values.told("equal_duplicates", 0.3):
+                entries.append({field: self.values.day_value(day), **entry})
+            if self.values.told("adjacent_slots", 0.4):
+                slots = self._chain(self.dice.pick(known.PAIRS), "24")
+                entries[-1:] = [{field: self.values.day_value(day), **slot} for slot in slots]
         return entries
 
+    def _entry_name(self, day: str, days: list[str]) -> object:
+        if self.values.told("day_groups", 0.4):
+            return self.dice.pick(self.dice.pick(known.GROUP_KEYS))
+        if self.dice.chance(0.15):
+            others = [days.pop() for _ in range(min(len(days), self.dice.below(3)))]
+            return [self.values.day_value(each) for each in (day, *others)]
+        return self.values.day_value(day)
+
     def _days_list(self) -> dict[str, object]:
-        names: object = [self._day_text(day) for day in self._some_days()]
-        if self._chance(0.1):
-            names = self._day_text(self._pick(words.WEEK))
-        document: dict[str, object] = {self._pick(_LISTS): names}
+        names: object = [self.values.day_value(day) for day in self.values.some_days()]
+        if self.values.told("day_groups", 0.4):
+            names = list(self.dice.pick(known.GROUP_KEYS))
+        if self.dice.chance(0.1):
+            names = self.values.day_value(self.dice.pick(words.WEEK))
+        document: dict[str, object] = {self.values.name(self.dice.pick(known.LISTS)): names}
         document.update(self._interval())
         return self._furnished(document)
 
     def _wrapped(self, week: object) -> object:
-        for _ in range(self._weighted((0, 1, 2, 3), (55, 33, 10, 2))):
-            week = self._furnished({self._name(self._pick(_WRAPPERS)): week})
+        for _ in range(self.dice.weighted((0, 1, 2, 3), (55, 33, 10, 2))):
+            week = self._furnished({self.values.name(self.dice.pick(known.WRAPPERS)): week})
         return week
 
     def _furnished(self, container: dict[str, object]) -> dict[str, object]:
         """Put some of the keys beside the days that real documents have."""
-        if self._chance(0.25):
-            container[self._pick(("timezone", "timeZone", "time_zone", "tz"))] = self._zone()
-        if self._chance(0.12):
-            container[self._pick(_OPEN_FLAGS)] = True
-        if self._chance(0.15):
-            container[self._pick(_NOISE)] = self._plain()
-        if self._chance(0.05):
-            container[self._name(self._pick(_ALL_NAMES))] = self._value(2)
+        dice = self.dice
+        if dice.chance(0.25):
+            container[dice.pick(known.ZONE_KEYS)] = self.values.zone()
+        if self.values.told("zone_aliases", 0.2):
+            container[dice.pick(known.OFFSET_KEYS)] = self.values.zone()
+        if dice.chance(0.12):
+            container[dice.pick(known.OPEN_FLAGS)] = True
+        if dice.chance(0.15):
+            container[dice.pick(known.NOISE)] = self.values.plain()
+        if dice.chance(0.05):
+            container[self.values.name(dice.pick(known.ALL_NAMES))] = self.values.value(2)
+        if dice.chance(0.05):
+            container[self.values.name(dice.pick(known.OTHERWISE))] = dice.pick(known.FLAG_VALUES)
         return container
 
     def _day_maker(self) -> Callable[[], object]:
-        times = self._range_maker()
+        style = self.values.style()
         make = self._object_maker()
-        makers: tuple[Callable[[], object], ...] = (
+        pair = self.dice.pick(known.PAIRS)
+
+        def times() -> str:
+            return self.values.range_text(style)
+
+        def two_times() -> object:
+            return [self.values.time(minute, style) for minute in self.values.hours()]
+
+        makers: list[Callable[[], object]] = [
             make,
-            lambda: [make()] if self._chance(0.8) else [],
+            lambda: [make()] if self.dice.chance(0.8) else [],
             times,
-            lambda: [times()] if self._chance(0.85) else [],
-            lambda: self._pick(("closed", "Closed", "OFF", None, False, [], {"closed": True}, {"isOpen": "no"})),
-        )
-        maker = self._weighted(makers, (50, 14, 14, 10, 5))
-        closed = makers[-1]
-        return lambda: closed() if self._chance(0.12) else maker()
+            lambda: [times()] if self.dice.chance(0.85) else [],
+            self.values.closed,
+            two_times,
+            lambda: self._chain(pair, style),
+        ]
+        weights = [50, 14, 14, 10, 5]
+        weights += [60 if self.values.policy.get("pairs") else 2, 60 if self.values.policy.get("adjacent_slots") else 2]
+        maker = self.dice.weighted(makers, weights)
+        return lambda: self.values.closed() if self.dice.chance(0.12) else maker()
+
+    def _chain(self, pair: tuple[str, str], style: str) -> list[dict[str, object]]:
+        """Slots that follow one another, mostly without a gap, mostly in order."""
+        marks = sorted(self.dice.random.sample(range(0, 1441, 15), self.dice.weighted((2, 3, 4, 6), (10, 50, 30, 10))))
+        slots: list[dict[str, object]] = [
+            {pair[0]: self.values.time(first, style), pair[1]: self.values.time(last, style)}
+            for first, last in pairwise(marks)
+        ]
+        if self.dice.chance(0.15):
+            slots[0][pair[1]] = self.values.time(marks[0] + 5, style)
+        if self.dice.chance(0.1):
+            self.dice.random.shuffle(slots)
+        if self.dice.chance(0.05):
+            self.dice.pick(slots)[self.dice.pick((*known.OPEN_FLAGS, "breaks", "tz", "notes"))] = self.values.plain()
+        return slots
 
     def _object_maker(self) -> Callable[[], dict[str, object]]:
-        start_key, end_key = self._pick(_PAIRS)
-        flag = self._pick((None, None, *_OPEN_FLAGS, *_CLOSED_FLAGS))
+        start_key, end_key = (self.values.name(key) for key in self.dice.pick(known.PAIRS))
+        flag = self.dice.pick((None, None, *known.OPEN_FLAGS, *known.CLOSED_FLAGS))
         flag = None if flag == "open" and start_key == "open" else flag
-        slots = self._pick(_SLOT_KEYS) if self._chance(0.2) else None
-        style = self._style()
-        noise = self._pick(_NOISE) if self._chance(0.15) else None
+        slots = self.values.name(self.dice.pick(known.SLOT_KEYS)) if self.dice.chance(0.2) else None
+        style = self.values.style()
+        noise = self.dice.pick(known.NOISE) if self.dice.chance(0.15) else None
+        apart = self.dice.pick(known.HOURS_APART) if self.values.told("numbers", 0.3) else None
 
         def make() -> dict[str, object]:
-            first, last = self._hours()
-            times: dict[str, object] = {start_key: self._time(first, style), end_key: self._time(last, style)}
-            shaped: object = self._pick(([times], times, [self._range(style)], self._range(style), []))
+            first, last = self.values.hours()
+            times: dict[str, object] = {
+                start_key: self.values.time(first, style),
+                end_key: self.values.time(last, style),
+            }
+            if apart is not None:
+                times = dict(zip(apart, (*divmod(first, 60), *divmod(last, 60)), strict=True))
+            if self.values.told("empty_times", 0.2):
+                times = dict.fromkeys(times, self.dice.pick(("", None)))
+            texts = self.values.range_text(style)
+            chain = self._chain((start_key, end_key), style) if self.values.told("adjacent_slots", 0.5) else [times]
+            pair = [self.values.time(minute, style) for minute in (first, last)]
+            shaped: object = self.dice.pick(
+                (chain, times, [texts], texts, [], pair if self.values.told("pairs", 0.9) else chain)
+            )
             day: dict[str, object] = times if slots is None else {slots: shaped}
             if flag is not None:
-                is_open = self._chance(0.85)
-                day[flag] = is_open != (flag in _CLOSED_FLAGS)
-                if not is_open and self._chance(0.5):
+                is_open = self.dice.chance(0.85)
+                day[flag] = is_open != (flag in known.CLOSED_FLAGS)
+                if not is_open and self.dice.chance(0.5):
                     day = {flag: day[flag]}
-            if noise is not None:
-                day[noise] = self._plain()
-            if self._chance(0.04):
-                day[self._pick(("breaks", "lunch", "hasBreak", "status", "seats", "allDay", "tz", "date"))] = (
-                    self._value(1)
-                )
+            if self.values.told("all_day", 0.3):
+                if self.dice.chance(0.6):
+                    day = {key: value for key, value in day.items() if key == flag}
+                elif self.dice.chance(0.6):
+                    day.update({start_key: "00:00", end_key: self.dice.pick(("24:00", "23:59", "23:59:59", "0:00"))})
+                day[self.dice.pick(known.ALL_DAY_FLAGS)] = self.dice.pick((True, True, "yes", 1, False, None, "x"))
+            self._spice(day, noise)
             return day
 
         return make
 
+    def _spice(self, day: dict[str, object], noise: str | None) -> None:
+        if noise is not None:
+            day[noise] = self.values.plain()
+        if self.dice.chance(0.04):
+            key = self.dice.pick(("breaks", "lunch", "hasBreak", "status", "seats", "allDay", "tz", "date"))
+            day[key] = self.values.value(1)
+        if self.dice.chance(0.02):
+            day[self.dice.pick(known.ZONE_KEYS)] = self.values.zone()
+
     def _interval(self) -> dict[str, object]:
-        style = self._style()
-        if self._chance(0.25):
-            return {
-                self._pick(_SLOT_KEYS): self._pick((self._range(style), [self._range(style)], self._object_maker()()))
-            }
-        start_key, end_key = self._pick(_PAIRS)
-        first, last = self._hours()
-        return {start_key: self._time(first, style), end_key: self._time(last, style)}
+        style = self.values.style()
+        if self.dice.chance(0.25):
+            shaped = (self.values.range_text(style), [self.values.range_text(style)], self._object_maker()())
+            two = [self.values.time(minute, style) for minute in self.values.hours()]
+            return {self.dice.pick(known.SLOT_KEYS): two if self.values.told("pairs", 0.5) else self.dice.pick(shaped)}
+        first, last = self.values.hours()
+        if self.values.told("numbers", 0.2):
+            keys = self.dice.pick(known.HOURS_APART)
+            return dict(zip(keys, (*divmod(first, 60), *divmod(last, 60)), strict=True))
+        start_key, end_key = self.dice.pick(known.PAIRS)
+        return {start_key: self.values.time(first, style), end_key: self.values.time(last, style)}
 
-    # -- words and values
-
-    def _some_days(self) -> list[str]:
-        return self._random.sample(words.WEEK, self._weighted((1, 2, 3, 5, 7), (25, 25, 20, 15, 15)))
-
-    def _day_text(self, day: str) -> str:
-        short = self._weighted((day, day[:3], day[:2]), (70, 22, 8))
-        text = self._pick((short, short, short.capitalize(), short.upper()))
-        return f" {text}\t" if self._chance(0.02) else text
-
-    _day_key = _day_text
-
-    def _style(self) -> str:
-        return self._weighted(("24", "9", "24s", "12", "hhmm", "mixed"), (50, 12, 10, 15, 6, 7))
-
-    def _hours(self) -> tuple[int, int]:
-        """Two minutes of the day, mostly in order."""
-        first, last = sorted(self._random.sample(range(0, 1441, 15), 2))
-        return (last, first) if self._chance(0.03) else (first, last)
-
-    def _time(self, minute: int, style: str) -> str:
-        hour, minute = divmod(minute, 60)
-        if style == "mixed":
-            style = self._style()
-        if style == "12":
-            half = self._pick((("am", "pm"), ("AM", "PM"), ("a.m.", "p.m."), ("Am", "pM")))[hour % 24 >= 12]
-            text = f"{hour % 12 or 12}" if minute == 0 and self._chance(0.3) else f"{hour % 12 or 12}:{minute:02}"
-            return text + self._pick(("", " ")) + half
-        if style == "hhmm":
-            return f"{hour:02}{minute:02}"
-        if style == "9":
-            return f"{hour}:{minute:02}"
-        return f"{hour:02}:{minute:02}" + (self._pick((":00", ":30", ":00.000")) if style == "24s" else "")
-
-    def _range(self, style: str) -> str:
-        first, last = self._hours()
-        return self._time(first, style) + self._pick(_DASHES) + self._time(last, style)
-
-    def _range_maker(self) -> Callable[[], str]:
-        style = self._style()
-        return lambda: self._range(style)
-
-    def _zone(self) -> object:
-        return self._weighted((self._pick(_ZONES), self._pick(_ODD["zones"]), None, 5), (85, 9, 4, 2))
-
-    def _plain(self) -> object:
-        return self._pick(("x", "", None, 30, 0, True, False, [], {}, ["a"], {"a": 1}, {"timezone": "UTC"}, "12:00"))
-
-    def _name(self, name: str) -> str:
-        """The same folded name, written otherwise."""
-        if self._chance(0.6):
-            return name
-        place = self._random.randrange(len(name) + 1)
-        return self._pick(
-            (name.upper(), name.capitalize(), name[:place] + self._pick("_- ") + name[place:], f"{name}_")
-        )
-
-    def _string(self) -> str:
-        pool = self._weighted(
-            (_ODD["times"], _ODD["ranges"], _ODD["strings"], _ODD["keys"], _ODD["zones"]), (40, 25, 8, 12, 5)
-        )
-        return self._weighted(
-            (self._pick(pool), self._time(self._hours()[0], self._style()), self._range(self._style())), (50, 30, 20)
-        )
-
-    def _value(self, depth: int) -> object:
-        scalar = self._weighted(
-            (
-                self._string(),
-                self._pick(_FLAG_VALUES),
-                self._random.randrange(-2, 1500),
-                self._day_text(self._pick(words.WEEK)),
-            ),
-            (55, 25, 10, 10),
-        )
-        if depth == 0 or self._chance(0.6):
-            return scalar
-        if self._chance(0.5):
-            return [self._value(depth - 1) for _ in range(self._weighted((0, 1, 2, 3), (10, 55, 25, 10)))]
-        return self._salad(depth - 1)
-
-    def _key(self) -> str:
-        kind = self._random.random()
-        if kind < 0.55:
-            return self._name(self._pick(_ALL_NAMES))
-        if kind < 0.8:
-            return self._day_text(self._pick(words.WEEK))
-        return self._pick(self._weighted((_ODD["keys"], _ODD["strings"], _NOISE), (70, 15, 15)))
-
-    def _salad(self, depth: int) -> dict[str, object]:
-        return {self._key(): self._value(depth) for _ in range(self._weighted((1, 2, 3, 5), (30, 35, 25, 10)))}
+    # -- hostile documents
 
     def _hostile(self) -> object:
-        kind = self._random.randrange(6)
+        dice, values = self.dice, self.values
+        kind = dice.below(9)
         if kind == 0:
-            nested: object = self._string()
-            for _ in range(self._random.randrange(2, 150)):
-                nested = [nested] if self._chance(0.5) else {self._key(): nested}
+            nested: object = values.string()
+            for _ in range(dice.random.randrange(2, 150)):
+                nested = [nested] if dice.chance(0.5) else {values.key(): nested}
             return nested
         if kind == 1:
-            return {
-                f"{self._pick(_ODD['strings'])}{number}": self._plain()
-                for number in range(self._random.randrange(1, 400))
-            }
+            strings = known.ODD["strings"]
+            return {f"{dice.pick(strings)}{number}": values.plain() for number in range(dice.random.randrange(1, 400))}
         if kind == 2:
-            return {"monday": {"start": "9" * self._random.randrange(1, 20_000), "end": " " * 5_000 + "17:00"}}
+            return {"monday": {"start": "9" * dice.random.randrange(1, 20_000), "end": " " * 5_000 + "17:00"}}
         if kind == 3:
-            return [self._pick((self._value(2), self._salad(1))) for _ in range(self._random.randrange(1, 40))]
+            return [dice.pick((values.value(2), values.salad(1))) for _ in range(dice.random.randrange(1, 40))]
         if kind == 4:
-            return {
-                self._random.choice(_ODD["strings"]): {"start": self._string(), "end": self._string()},
-                **self._keyed(),
-            }
-        return {"".join(self._random.choices("monday \u200b\ufeff_-'\\\"\u0301\u00e9\U0001f600", k=6)): self._value(2)}
+            week = self._keyed()
+            week[dice.pick(known.ODD["strings"])] = {"start": "09:00", "end": values.string()}
+            return week
+        if kind == 5:
+            return self._large()
+        return {"".join(dice.random.choices("monday \u200b\ufeff_-'\\\"\u0301\u00e9\U0001f600", k=6)): values.value(2)}
 
-    # -- near misses
-
-    def _mutated(self, document: object) -> object:
-        """The document with one thing wrong, or at least other."""
-        document = copy.deepcopy(document)
-        holders = [holder for holder in _holders(document) if holder]
-        if not holders:
-            return document
-        holder = self._pick(holders)
-        if isinstance(holder, list):
-            self._mutate_list(holder)
-        else:
-            self._mutate_object(holder)
-        return document
-
-    def _mutate_list(self, holder: list[object]) -> None:
-        place = self._random.randrange(len(holder))
-        change = self._random.randrange(4)
-        if change == 0:
-            holder[place] = self._value(2)
-        elif change == 1:
-            holder.insert(place, self._value(2))
-        elif change == 2:
-            holder.append(copy.deepcopy(holder[place]))
-        else:
-            del holder[place]
-
-    def _mutate_object(self, holder: dict[str, object]) -> None:
-        key = self._pick(list(holder))
-        value = holder[key]
-        change = self._random.randrange(9)
-        if change == 0:
-            holder[key] = self._value(2)
-        elif change == 1:
-            holder[self._key()] = self._value(2)
-        elif change == 2:
-            holder[self._name(key) if key else "x"] = copy.deepcopy(value)
-        elif change == 3:
-            holder[self._key()] = holder.pop(key)
-        elif change == 4:
-            del holder[key]
-        elif change == 5:
-            other = self._pick(list(holder))
-            holder[key], holder[other] = holder[other], holder[key]
-        elif change == 6:
-            holder[key] = self._pick(([value], {self._key(): value}, None, ""))
-        elif change == 7:
-            holder[self._key()] = self._pick((True, False, None, "x", 1, 0, [], {}))
-        else:
-            holder[key] = self._marred(value) if isinstance(value, str) else self._pick(_FLAG_VALUES)
-
-    def _marred(self, text: str) -> str:
-        place = self._random.randrange(len(text) + 1)
-        mark = self._pick(("\u200b", "\u00a0", "0", "9", ":", "-", " ", ".", "Z", "\t", "m", "x", "\u0660"))
-        return self._pick((text[:place] + mark + text[place:], text[:place] + text[place + 1 :], text[:place] + mark))
-
-    # -- chance
-
-    def _chance(self, share: float) -> bool:
-        return self._random.random() < share
-
-    def _pick(self, choices: Sequence[T]) -> T:
-        return self._random.choice(choices)
-
-    def _weighted(self, choices: Sequence[T], weights: Sequence[int]) -> T:
-        return self._random.choices(choices, weights)[0]
-
-
-def _holders(document: object) -> Iterator[dict[str, object] | list[object]]:
-    """All objects and arrays of a document."""
-    pending = [document]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            yield value
-            pending.extend(value.values())
-        elif isinstance(value, list):
-            yield value
-            pending.extend(value)
-
-
-def smaller(document: object) -> Iterator[object]:
-    """The document with one thing less, at any depth; the greatest steps first."""
-    if isinstance(document, dict):
-        yield from document.values()
-        for key in document:
-            yield {other: value for other, value in document.items() if other != key}
-        yield from ({**document, key: less} for key, value in document.items() for less in smaller(value))
-    elif isinstance(document, list):
-        yield from document
-        for place in range(len(document)):
-            yield document[:place] + document[place + 1 :]
-        for place, value in enumerate(document):
-            yield from ([*document[:place], less, *document[place + 1 :]] for less in smaller(value))
-    elif isinstance(document, str) and len(document) > 1:
-        half = len(document) // 2
-        yield from (document[:half], document[half:])
-        yield from (document[:place] + document[place + 1 :] for place in range(min(len(document), 40)))
+    def _large(self) -> object:
+        """About as much as is looked into, or a little more."""
+        number = self.dice.pick((199, 200, 201))
+        many: dict[str, object] = {f"x{each}": self.dice.pick((1, "", None)) for each in range(number - 2)}
+        many.update({"start": "09:00", "end": "17:00"})
+        day: object = self.dice.pick((many, ["9:00"] * number, [{}] * number))
+        if self.dice.chance(0.9):
+            return self._furnished({"tuesday": day, "monday": self.dice.pick(("9:00-17:00", {"start": "9"}, "closed"))})
+        week: dict[str, object] = {f"y{each}": 1 for each in range(self.dice.pick((1_999, 2_000)))}
+        week["monday"] = "9:00-17:00"
+        return self.dice.pick((week, {"schedule": week, "1": "x"}, [{"day": "mon"}] * self.dice.pick((2_000, 2_001))))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.reading import Row
@@ -46,6 +47,21 @@ def dirty_documents() -> tuple[Known, ...]:
 
 def all_documents() -> tuple[Known, ...]:
     return real_documents() + dirty_documents()
+
+
+@cache
+def _conditional() -> dict[str, tuple[Row, ...]]:
+    """What dirty documents mean once a policy tells what is missing, by their names."""
+    return {
+        str(record["id"]): tuple(_row(row) for row in told["rows"])
+        for record in _lines("dirty.jsonl")
+        if isinstance(told := record.get("expected_if"), dict)
+    }
+
+
+def conditional_rows(name: str) -> tuple[Row, ...] | None:
+    """What a dirty document means under the policy it needs; None if it needs none, or no policy helps."""
+    return _conditional().get(name)
 
 
 @dataclass(frozen=True)

@@ -1,77 +1,53 @@
-"""How the independent reading reads one day: its value, object, slots and times."""
+"""How the independent reading reads one day: its value, object and slots."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tests import reading_words as words
 from tests.reading_clock import Clock, range_sides, read_clock
+from tests.reading_parts import judge, read_all_day, read_breaks, read_flags, read_zones_and_dates
+from tests.reading_policy import NOTE, Policy
+from tests.reading_times import (
+    END_OF_DAY,
+    MIDNIGHT,
+    Reading,
+    Stamp,
+    Times,
+    clock_of,
+    is_one_clock,
+    minutes_apart,
+    read_pair,
+    settle,
+    text_clock,
+)
 from tests.reading_walk import (
+    Member,
     Node,
     Walk,
     has_times,
     holds_times,
-    is_absent,
-    is_empty,
     is_number,
-    is_off,
-    is_zero,
-    path_step,
     role,
-    says_open,
-)
-from tests.reading_words import flag_of
-
-_COUNTERPARTS = (
-    ("opening", "closing"),
-    ("opens", "closes"),
-    ("open", "close"),
-    ("start", "end"),
-    ("begin", "end"),
-    ("from", "to"),
+    says_otherwise,
 )
 
 
-@dataclass(frozen=True)
-class Stamp:
-    """A clock time and where it stands."""
-
-    node: Node
-    clock: Clock
-
-
-@dataclass
-class Times:
-    """What one day, or the container's interval, says about times, gathered from its own keys and its slots."""
-
-    starts: list[Stamp] = field(default_factory=list)
-    ends: list[Stamp] = field(default_factory=list)
-    zones: list[Node] = field(default_factory=list)
-    failed: bool = False
-    """Something could not be read, and a finding says so."""
-    empty: Node | None = None
-    """A slot key that holds nothing."""
-    closed: Node | None = None
-    """A slot key that says closed."""
-
-
-@dataclass
-class Reading:
-    """What one day value says. `state`: closed, open, given (`true`: the container's interval), or bad."""
-
-    state: str
-    start: int | None = None
-    end: int | None = None
-    zones: list[Node] = field(default_factory=list)
+def is_too_large(value: object) -> bool:
+    """More in one day than is looked into."""
+    return isinstance(value, dict | list) and len(value) > words.MOST_IN_DAY
 
 
 def read_day(walk: Walk, node: Node, day: str) -> Reading:
-    """Read the value of a day's key."""
+    """Read the value of a day's key. `day`: "" for the key of several days."""
     value = node.value
     if value is None or value is False or value == []:
         return Reading("closed")
     if value is True:
         return Reading("given")
+    if is_too_large(value):
+        walk.find(node, "too_large", rank=0)
+        return Reading("bad")
     if isinstance(value, dict) and value:
         return read_object(walk, node, day=day)
     times = Times()
@@ -83,14 +59,14 @@ def read_object(walk: Walk, node: Node, *, day: str | None) -> Reading:
     """Read a day's object. `day`: None for an entry of a list, whose day keys the list reads."""
     times = Times()
     closed, says = _parts(walk, node, times, day=day, slot=False)
-    if closed is not None and day is None and has_times(node):
+    if closed is not None and day is None and has_times(walk, node):
         walk.find(closed, "absence")
         return Reading("bad", zones=times.zones)
     if closed is not None:
         return Reading("closed", zones=times.zones)
-    for _, name, member in node.members():
-        if name in words.SLOTS:
-            read_slot_key(walk, member, times, day=day)
+    for member in walk.members(node):
+        if member.name in words.SLOTS:
+            read_slot_key(walk, member.node, times, day=day)
     return settle(walk, node, times, says=says)
 
 
@@ -99,160 +75,47 @@ def _parts(walk: Walk, node: Node, times: Times, *, day: str | None, slot: bool)
 
     Returns the flag that closes it, and whether a flag opens it (None: no flag).
     """
-    closed, says = _flags(walk, node)
+    closed, says = read_flags(walk, node)
     times.zones.extend(read_zones_and_dates(walk, node))
+    all_day = walk.policy.on("all_day") and not slot and closed is None
+    minutes = minutes_apart(walk, node) if closed is None else {}
     if closed is None:
         read_breaks(walk, node)
-        read_pair(walk, node, times)
-    for key, name, member in node.members():
-        kind = role(name, member.value)
-        if name in words.DAY_FIELDS:
-            if (slot or day is not None) and member.value is not None and not _names_just(member.value, day):
-                walk.find(member, "contradiction")
+        blank = read_pair(walk, node, times, minutes=minutes)
+        times.blank = times.blank or (blank and not says and walk.policy.on("empty_times"))
+    if all_day:
+        times.all_day = read_all_day(walk, node)
+    read = {member.key for member in minutes.values()}
+    for member in walk.members(node):
+        kind = role(member.name, member.node.value)
+        if member.name in words.DAY_FIELDS:
+            value = member.node.value
+            if (slot or day is not None) and value is not None and not _names_just(walk, value, day):
+                walk.find(member.node, "contradiction")
         elif kind in {"obstacle", "state"}:
-            judge(walk, name, member, closed=closed is not None)
-        elif not kind and (slot or name not in words.SLOTS):
-            if closed is None and holds_times(key, member.value):
-                walk.find(member, "unknown_key")
-            else:
-                walk.ignore(name, member)
+            if not (all_day and member.name in words.ALL_DAY):
+                judge(walk, member, closed=closed is not None)
+        elif not kind and (slot or member.name not in words.SLOTS) and member.key not in read:
+            _unknown(walk, member, closed=closed is not None, slot=slot)
     return closed, says
 
 
-def _flags(walk: Walk, node: Node) -> tuple[Node | None, bool | None]:
-    flags: list[tuple[Node, bool]] = []
-    for _, name, member in node.members():
-        if role(name, member.value) == "flag":
-            says = says_open(name, member.value)
-            if says is None:
-                walk.find(member, "unreadable_flag")
-            else:
-                flags.append((member, says))
-    odd = next((member for member, says in flags if says != flags[0][1]), None)
-    if odd is not None:
-        walk.find(odd, "contradiction")
-    closing = next((member for member, says in flags if not says), None)
-    return closing, any(says for _, says in flags) if flags else None
-
-
-def _names_just(value: object, day: str | None) -> bool:
-    values = value if isinstance(value, list) else [value]
-    return (
-        day is not None
-        and bool(values)
-        and all(isinstance(each, str) and words.day_named(each) == day for each in values)
-    )
-
-
-def read_zones_and_dates(walk: Walk, node: Node) -> list[Node]:
-    """Judge what counts on closed days too: zones, dates, recurrence. Returns the readable zones."""
-    zones: list[Node] = []
-    for _, name, member in node.members():
-        value, reason = member.value, ""
-        if name in words.ZONES:
-            if isinstance(value, str) and words.trimmed(value) in walk.zones:
-                zones.append(member)
-            elif value is not None:
-                reason = "zone_unknown"
-        elif role(name, value) == "zone" and value is not None:
-            reason = "zone_offset"
-        elif role(name, value) == "when":
-            reason = _dated(name, value)
-        if reason:
-            walk.find(member, reason)
-    return zones
-
-
-def _dated(name: str, value: object) -> str:
-    if name in words.DATES:
-        return "" if is_empty(value) or value is False else "date"
-    if name in words.FORTNIGHTS:
-        return "" if is_off(value) else "not_weekly"
-    weekly = isinstance(value, str) and words.lowered(words.trimmed(value)) == "weekly"
-    return "" if value is None or weekly or flag_of(value) is True else "not_weekly"
-
-
-def read_breaks(walk: Walk, node: Node) -> None:
-    """Judge the breaks of one object, and the switches that turn them off."""
-    members = [(name, member) for _, name, member in node.members() if role(name, member.value) == "break"]
-    switches = [member for name, member in members if name in words.BREAK_SWITCHES]
-    for member in switches:
-        if not is_off(member.value):
-            walk.find(member, "break")
-    if not any(flag_of(member.value) is False for member in switches):
-        for name, member in members:
-            if name not in words.BREAK_SWITCHES and not _is_break_off(member):
-                walk.find(member, "break")
-
-
-def _is_break_off(node: Node) -> bool:
-    if is_empty(node.value) or node.value is False or is_zero(node.value):
-        return True
-    return any(
-        name in words.POSITIVE | {"open"} and says_open(name, member.value) is False
-        for _, name, member in node.members()
-    )
-
-
-def judge(walk: Walk, name: str, member: Node, *, closed: bool) -> None:
-    """Judge a key that makes an open day something else: all-day, booked, deleted; status words; seats."""
-    value, reason = member.value, "contradiction"
-    if name in words.STATUSES:
-        away = isinstance(value, str) and words.lowered(words.trimmed(value)) in words.AWAY_WORDS
-        passed = not (away or value is False or is_zero(value))
-    elif name in words.SEATS:
-        passed = value is None or (isinstance(value, int | float) and is_number(value) and value >= 1)
+def _unknown(walk: Walk, member: Member, *, closed: bool, slot: bool) -> None:
+    """Judge a key of a day that no rule reads."""
+    reason = ""
+    if not closed and member.name != NOTE:
+        reason = says_otherwise(member, slot=slot)
+        if not reason and holds_times(member.key, member.node.value, walk.policy):
+            reason = "unknown_key"
+    if reason:
+        walk.find(member.node, reason)
     else:
-        reason = "all_day" if name in words.ALL_DAY else "booked" if name in words.BOOKED else reason
-        passed = is_off(value)
-    if not passed and not closed:
-        walk.find(member, reason)
+        walk.ignore(member)
 
 
-def read_pair(walk: Walk, node: Node, times: Times) -> None:
-    """Read the start and end keys of one object: both or neither."""
-    present: dict[bool, list[tuple[str, Node]]] = {True: [], False: []}
-    absent: dict[bool, list[Node]] = {True: [], False: []}
-    for key, name, member in node.members():
-        if role(name, member.value) != "time":
-            continue
-        start = name in words.STARTS
-        if is_absent(member.value):
-            absent[start].append(member)
-            continue
-        present[start].append((key, member))
-        clock: Clock | str = "bare_number" if is_number(member.value) else "not_a_time"
-        if isinstance(member.value, str):
-            clock = _clock(walk, member.value, start=start)
-        if isinstance(clock, Clock):
-            (times.starts if start else times.ends).append(Stamp(member, clock))
-        else:
-            walk.find(member, clock)
-            times.failed = True
-    for start in (True, False):
-        if present[start] and not present[not start]:
-            missing = node.path + path_step(_counterpart(present[start][0][0], start=start))
-            path = absent[not start][0].path if absent[not start] else missing
-            walk.find(Node(None, path, node.position), "missing_end" if start else "missing_start")
-            times.failed = True
-
-
-def _counterpart(key: str, *, start: bool) -> str:
-    """How a document that writes `openTime` would write its end."""
-    pairs = _COUNTERPARTS if start else tuple((end, begin) for begin, end in _COUNTERPARTS if begin != "begin")
-    for old, new in pairs:
-        for before, after in ((old, new), (old.capitalize(), new.capitalize())):
-            if before in key:
-                return key.replace(before, after, 1)
-    return "end" if start else "start"
-
-
-def _clock(walk: Walk, text: str, *, start: bool) -> Clock | str:
-    clock = read_clock(text, end=not start)
-    if isinstance(clock, Clock) and clock.four:
-        walk.fours.append(words.trimmed(text))
-        return clock if walk.four_digits else "ambiguous_time"
-    return clock
+def _names_just(walk: Walk, value: object, day: str | None) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return day is not None and bool(values) and all(walk.policy.days_named(each) == (day,) for each in values)
 
 
 def read_slot_key(walk: Walk, node: Node, times: Times, *, day: str | None) -> None:
@@ -276,86 +139,125 @@ def _slots(walk: Walk, node: Node, times: Times, *, day: str | None) -> None:
         _slot(walk, items[0], node, times, day=day)
     elif isinstance(value, str):
         _text(walk, value, node, times)
-    else:
+    elif _is_pair(walk, items):
+        _pair(walk, items, node, times)
+    elif not _join(walk, items, node, times, day=day):
         times.failed = True
         if len(items) > 1:
-            walk.find(node, _several([item.value for item in items]))
+            reason = _several(walk, [item.value for item in items])
+            is_chain = reason == "several_slots" and _may_join(walk, items)
+            walk.find(node, reason, rank=1 if is_chain else 2)
         elif is_number(value):
             walk.find(node, "slot_starts" if items else "bare_number")
         else:
             walk.find(node, "not_a_range" if isinstance(value, list) else "no_times")
 
 
-def _several(values: list[object]) -> str:
-    starts = all(
-        is_number(value) or (isinstance(value, str) and isinstance(read_clock(value, end=True), Clock))
-        for value in values
-    )
+def _is_time_text(policy: Policy, value: object) -> bool:
+    return isinstance(value, str) and isinstance(read_clock(value, end=True, policy=policy), Clock)
+
+
+def _several(walk: Walk, values: list[object]) -> str:
+    usual = Policy(separators=walk.policy.separators)
+    starts = all(is_number(value) or _is_time_text(usual, value) for value in values)
     return ("pair_or_starts" if len(values) == 2 else "slot_starts") if starts else "several_slots"
 
 
 def _slot(walk: Walk, node: Node, key: Node, times: Times, *, day: str | None) -> None:
     closed, _ = _parts(walk, node, times, day=day, slot=True)
-    if closed is not None and has_times(node):
+    if closed is not None and has_times(walk, node):
         walk.find(closed, "absence")
         times.failed = True
     elif closed is not None:
         times.closed = times.closed or key
 
 
+def _is_pair(walk: Walk, items: list[Node]) -> bool:
+    """Whether a list is a start and an end, which only a policy can say."""
+    if len(items) != 2 or not walk.policy.on("pairs"):
+        return False
+    usual = Policy(separators=walk.policy.separators)
+    return all(_is_time_text(usual, item.value) for item in items)
+
+
+def _pair(walk: Walk, items: list[Node], node: Node, times: Times) -> None:
+    start, end = (clock_of(walk, item.value, start=start) for start, item in zip((True, False), items, strict=True))
+    _stamp(walk, start, end, node, times)
+
+
+def _may_join(walk: Walk, items: list[Node]) -> bool:
+    kinds = {type(item.value) for item in items}
+    return len(items) > 1 and walk.policy.on("adjacent_slots") and kinds in ({dict}, {str})
+
+
+def _join(walk: Walk, items: list[Node], node: Node, times: Times, *, day: str | None) -> bool:
+    """Read several slots as one, if the policy says so, each is open, and each begins where the one before ends."""
+    if not _may_join(walk, items):
+        return False
+    aside, parts = walk.aside(), [Times() for _ in items]
+    readings: list[Reading] = []
+    for item, own in zip(items, parts, strict=True):
+        if isinstance(item.value, str):
+            _text(aside, item.value, item, own)
+        else:
+            _slot(aside, item, item, own, day=day)
+        readings.append(settle(aside, item, own, says=None))
+    stamps = [stamp for own in parts for stamp in (*own.starts, *own.ends)]
+    if not is_one_clock([stamp.clock for stamp in stamps]) or joint_interval(readings) is None:
+        return False
+    walk.join(aside)
+    start = min((own.starts[0] for own in parts), key=lambda stamp: stamp.clock.micros)
+    end = max((own.ends[0] for own in parts), key=lambda stamp: stamp.clock.micros)
+    times.starts.append(Stamp(node, start.clock))
+    times.ends.append(Stamp(node, end.clock))
+    times.zones.extend(zone for own in parts for zone in own.zones)
+    return True
+
+
+def joint_interval(readings: list[Reading]) -> tuple[int, int] | None:
+    """The one interval that several make up; None if one is not open, or they leave a gap, or overlap."""
+    intervals: list[tuple[int, int]] = []
+    for reading in readings:
+        if reading.state != "open" or reading.start is None or reading.end is None:
+            return None
+        intervals.append((reading.start, reading.end))
+    intervals.sort()
+    if any(before[1] != after[0] for before, after in pairwise(intervals)):
+        return None
+    return intervals[0][0], intervals[-1][1]
+
+
 def _text(walk: Walk, text: str, node: Node, times: Times) -> None:
     """Read a day's string."""
-    if words.is_closed_word(text):
+    if walk.policy.is_closed_word(text):
         times.closed = times.closed or node
         return
+    if walk.policy.is_all_day_word(text):
+        _stamp(walk, MIDNIGHT, END_OF_DAY, node, times)
+        return
     sides = range_sides(text)
-    if not words.trimmed(text):
+    if sides is not None:
+        start, end = text_clock(walk, sides[0], start=True), text_clock(walk, sides[1], start=False)
+        _stamp(walk, start, end, node, times)
+        return
+    if not words.too_long(text) and not words.trimmed(text):
         reason = "empty_value"
-    elif sides is None:
-        reason = "slot_starts" if isinstance(read_clock(text, end=True), Clock) else "not_a_range"
     else:
-        start, end = _clock(walk, sides[0], start=True), _clock(walk, sides[1], start=False)
-        if isinstance(start, str) or isinstance(end, str):
-            reason = start if isinstance(start, str) else str(end)
-        elif start.twelve != end.twelve:
-            reason = "mixed_clock"
-        else:
-            times.starts.append(Stamp(node, start))
-            times.ends.append(Stamp(node, end))
-            return
+        usual = Policy(separators=walk.policy.separators)
+        reason = "slot_starts" if _is_time_text(usual, text) else "not_a_range"
     walk.find(node, reason)
     times.failed = True
 
 
-def settle(walk: Walk, at: Node, times: Times, *, says: bool | None) -> Reading:
-    """Hold together all that was gathered about one day at `at`. `says`: what the day's own flags say."""
-    reading = Reading("bad", zones=times.zones)
-    given = bool(times.starts or times.ends)
-    if times.failed:
-        return reading
-    if times.closed is not None and (given or says):
-        walk.find(times.closed, "contradiction")
-    elif times.closed is not None or (not given and times.empty is not None and says is None):
-        reading.state = "closed"
-    elif not given:
-        walk.find(times.empty if times.empty is not None and says else at, "no_times")
-    elif _agree(walk, at, times):
-        reading.state = "open"
-        reading.start, reading.end = times.starts[0].clock.micros, times.ends[0].clock.micros
-    return reading
-
-
-def _agree(walk: Walk, at: Node, times: Times) -> bool:
-    """Whether all starts are one, all ends are one, and the one is before the other, on one kind of clock."""
-    odd: list[tuple[Node, str]] = []
-    for same in (times.starts, times.ends):
-        same.sort(key=lambda stamp: stamp.node.position)
-        odd.extend((each.node, "contradiction") for each in same if each.clock.micros != same[0].clock.micros)
-    stamps = sorted([*times.starts, *times.ends], key=lambda stamp: stamp.node.position)
-    if not all(stamp.clock.sure for stamp in stamps):
-        odd.extend((each.node, "mixed_clock") for each in stamps if each.clock.twelve != stamps[0].clock.twelve)
-    if times.starts[0].clock.micros >= times.ends[0].clock.micros:
-        odd.append((at, "start_not_before_end"))
-    for node, reason in odd:
-        walk.find(node, reason)
-    return not odd
+def _stamp(walk: Walk, start: Clock | str, end: Clock | str, node: Node, times: Times) -> None:
+    """Keep a start and an end that stand in one value, or find what is wrong with them."""
+    if isinstance(start, str) or isinstance(end, str):
+        reason = start if isinstance(start, str) else str(end)
+    elif start.twelve != end.twelve:
+        reason = "mixed_clock"
+    else:
+        times.starts.append(Stamp(node, start))
+        times.ends.append(Stamp(node, end))
+        return
+    walk.find(node, reason)
+    times.failed = True

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from tests import reading_words as words
 from tests.reading_clock import is_half, is_range, is_time
+from tests.reading_policy import DEFAULT, NOTE, Policy
 from tests.reading_words import flag_of, folded
 
 if TYPE_CHECKING:
@@ -38,21 +39,20 @@ class Node:
     path: str = "$"
     position: tuple[int, ...] = ()
 
-    def members(self) -> list[tuple[str, str, Node]]:
-        """Key, folded key and value in JSONB's order; nothing if this is no object."""
-        if not isinstance(self.value, dict):
-            return []
-        keys = sorted(self.value, key=lambda key: (len(key.encode()), key.encode()))
-        return [
-            (key, folded(key), Node(self.value[key], self.path + path_step(key), (*self.position, rank)))
-            for rank, key in enumerate(keys)
-        ]
-
     def items(self) -> list[Node]:
         """The elements; nothing if this is no array."""
         if not isinstance(self.value, list):
             return []
         return [Node(item, f"{self.path}[{i}]", (*self.position, i)) for i, item in enumerate(self.value)]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A key of an object: as it is written, as it is read, and its value."""
+
+    key: str
+    name: str
+    node: Node
 
 
 @dataclass
@@ -68,16 +68,52 @@ class Walk:
     """Position, rank among the findings of one node, node, reason."""
     ignored: list[Node] = field(default_factory=list)
 
+    policy: Policy = DEFAULT
+    _members: dict[tuple[int, ...], list[Member]] = field(default_factory=dict)
+
+    def members(self, node: Node) -> list[Member]:
+        """The keys of an object in JSONB's order; nothing if this is no object."""
+        if not isinstance(node.value, dict):
+            return []
+        if node.position in self._members:
+            return self._members[node.position]
+        keys = sorted(node.value, key=lambda key: (len(key.encode()), key.encode()))
+        members = [
+            Member(
+                key,
+                self.policy.name(key, node.value[key]),
+                Node(node.value[key], node.path + path_step(key), (*node.position, rank)),
+            )
+            for rank, key in enumerate(keys)
+        ]
+        self._members[node.position] = members
+        return members
+
     def find(self, node: Node, reason: str, *, rank: int = 2) -> None:
         self.findings.append((node.position, rank, node, reason))
 
-    def ignore(self, name: str, member: Node) -> None:
+    def ignore(self, member: Member) -> None:
         """Pass over a key; but a zone below it would be lost, and another one written."""
-        self.ignored.append(member)
-        if name not in words.EXCEPTIONS and any(
-            is_zone_key(folded(key)) and value is not None for key, value in keys_below(member.value)
+        self.ignored.append(member.node)
+        if (
+            member.name != NOTE
+            and member.name not in words.EXCEPTIONS
+            and any(
+                value is not None and is_zone_key(self.policy.name(key, value))
+                for key, value in keys_below(member.node.value)
+            )
         ):
-            self.find(member, "zone_unknown")
+            self.find(member.node, "zone_unknown")
+
+    def aside(self) -> Walk:
+        """A walk of its own over a part of this document, whose findings may be dropped."""
+        return Walk(self.zones, self.four_digits, policy=self.policy)
+
+    def join(self, other: Walk) -> None:
+        """Keep what a walk aside has met."""
+        self.fours.extend(other.fours)
+        self.findings.extend(other.findings)
+        self.ignored.extend(other.ignored)
 
 
 _ROLES = {
@@ -91,7 +127,9 @@ _HOUR_KEYS = words.STARTS | words.ENDS | words.POSITIVE | words.NEGATIVE | words
 
 def role(name: str, value: object) -> str:
     """What a key is for, wherever it stands; "" if that depends on the place."""
-    return "flag" if is_flag(name, value) else _role_of_name(name)
+    if is_flag(name, value):
+        return "flag"
+    return _role_of_name(name)
 
 
 @lru_cache(100_000)
@@ -120,7 +158,7 @@ def is_zone_key(name: str) -> bool:
     return name in words.ZONES or name in words.ZONE_OFFSETS or any(stem in name for stem in words.ZONE_STEMS)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float | Decimal]:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
@@ -134,7 +172,7 @@ def is_empty(value: object) -> bool:
 
 def is_absent(value: object) -> bool:
     """A time that was not given."""
-    return value is None or (isinstance(value, str) and not words.trimmed(value))
+    return value is None or (isinstance(value, str) and not words.too_long(value) and not words.trimmed(value))
 
 
 def is_off(value: object) -> bool:
@@ -147,12 +185,12 @@ def is_full(value: object) -> bool:
     return isinstance(value, list | dict) and bool(value)
 
 
-def has_times(node: Node) -> bool:
+def has_times(walk: Walk, node: Node) -> bool:
     """Whether an object says anything under a start, end or slot key."""
     return any(
-        not is_empty(member.value)
-        for _, name, member in node.members()
-        if role(name, member.value) == "time" or name in words.SLOTS
+        not is_empty(member.node.value)
+        for member in walk.members(node)
+        if role(member.name, member.node.value) == "time" or member.name in words.SLOTS
     )
 
 
@@ -178,19 +216,60 @@ def strings_below(value: object) -> Iterator[str]:
     return (each for each in below(value) if isinstance(each, str))
 
 
-def looks_like_hours(value: object) -> bool:
-    """Whether a key beside the days may be a day under a name that is not known."""
-    return any(is_range(text) or is_time(text) or words.is_closed_word(text) for text in strings_below(value)) or any(
-        folded(key) in _HOUR_KEYS or words.day_named(key) for key, _ in keys_below(value)
+def looks_like_hours(value: object, policy: Policy) -> bool:
+    """Whether a key beside the days may be a day under a name that is not known.
+
+    Names and words that the policy tells count; its notations of times do not, as a policy may not narrow.
+    """
+    return any(
+        is_range(text) or is_time(text) or _is_word_for_closed(text, policy) for text in strings_below(value)
+    ) or any(
+        policy.name(key, each) in _HOUR_KEYS or policy.day_names.get(words.name_of(key))
+        for key, each in keys_below(value)
     )
 
 
-def holds_times(key: str, value: object) -> bool:
+def _is_word_for_closed(text: str, policy: Policy) -> bool:
+    return bool(words.trimmed(text)) and policy.is_closed_word(text)
+
+
+def holds_times(key: str, value: object, policy: Policy) -> bool:
     """Whether an unknown key of a day may be a second interval, or change what the times mean."""
-    if words.day_named(key):
+    if policy.day_names.get(words.name_of(key)):
         return value is not None
-    if words.NUMBERED_TIME.fullmatch(folded(key)) and not is_empty(value) and not is_zero(value):
+    if is_numbered_time(folded(key), value):
         return True
     return any(is_range(text) or is_time(text) or is_half(text) for text in strings_below(value)) or any(
-        _ROLES.get(folded(name)) == "time" for name, _ in keys_below(value)
+        _ROLES.get(policy.name(name, each)) == "time" for name, each in keys_below(value)
     )
+
+
+def is_numbered_time(name: str, value: object) -> bool:
+    """A second interval, or minutes apart from their hour."""
+    return words.NUMBERED_TIME.fullmatch(name) is not None and not is_empty(value) and not is_zero(value)
+
+
+_KNOWN = (words.WRAPPERS | words.DAYS_LISTS | words.DAY_FIELDS | words.SLOTS | words.IGNORABLE | {NOTE}) - (
+    words.OTHERWISE_NAMES | words.OPEN_AND_CLOSE_DAYS
+)
+
+
+def says_otherwise(member: Member, *, slot: bool = False) -> str:
+    """Why a key that no rule knows may not stand beside an open day or in one; "" if it may.
+
+    `slot`: it stands in a slot, where keys of slots mean nothing.
+    """
+    name, value = member.name, member.node.value
+    if is_empty(value) or (name in _KNOWN and not (slot and name in words.SLOTS)) or role(name, value):
+        return ""
+    flag = flag_of(value)
+    if words.IN_FORCE.search(name) and flag is not True:
+        return "unknown_key"
+    otherwise = words.OTHERWISE.search(name) or name in words.OTHERWISE_NAMES or words.OTHERWISE_NAMED.fullmatch(name)
+    if otherwise and flag is not False:
+        return "unknown_key"
+    if not isinstance(value, str):
+        return ""
+    if words.ZONE_LIKE.match(words.trimmed(value)):
+        return "zone_unknown"
+    return "date" if words.IN_TIME.search(name) and words.begins_with_date(value) else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -12,36 +11,28 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.documents import Documents, smaller
+from tests.comparing import differing, kind, read_by_server, read_here
+from tests.dice import Dice
+from tests.document_words import ALL_NAMES, HOURS_APART, OTHERWISE
+from tests.documents import Documents
+from tests.fuzzing import play
 from tests.known import Known, Neighbour, all_documents, neighbours
-from tests.reading import Converted, Empty, Rejected, Row, read
-from tests.reading_words import WEEK
+from tests.made_policies import alone, made_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tests.servers import Server
 
-BATCH = 500
-BATCHES = 110
-SETTINGS: tuple[dict[str, str], ...] = ({}, {"default_timezone": "Europe/Paris"})
+ROUND = 500
+ROUNDS = 110
 
 REASONS = """
 absence all_day ambiguous_time ambiguous_week bare_number booked break contradiction date day_group day_number
 days_without_times duplicate_day empty_value missing_end missing_start mixed_clock no_day no_times no_week
 not_a_range not_a_time not_weekly offset_in_time pair_or_starts several_slots slot_starts start_not_before_end text
-unknown_day unknown_key unreadable_flag zone_offset zone_unknown
+too_large duplicate_key unknown_day unknown_key unreadable_flag zone_offset zone_unknown
 """
-
-# Many documents in one statement: a round trip each would take most of the time.
-READ = """
-SELECT r.outcome, r.path, r.reason, r.ignored, r.days, r.available, r.starts::text[], r.ends::text[], r.zones
-FROM jsonb_array_elements(%(documents)s::jsonb) WITH ORDINALITY AS d (document, n)
-CROSS JOIN LATERAL provider_availability_read(d.document, %(settings)s::jsonb) AS r
-ORDER BY d.n
-"""
-
-Outcome = tuple[str, ...] | tuple[str, tuple[Row, ...], tuple[str, ...]]
 
 
 @pytest.fixture(scope="module")
@@ -50,70 +41,6 @@ def connection(server: Server, template: str) -> Iterator[psycopg.Connection]:
     with database.connect() as connection:
         yield connection
     server.drop(database.name)
-
-
-def read_by_server(connection: psycopg.Connection, documents: Sequence[str], policy: dict[str, str]) -> list[Outcome]:
-    """What the SQL reading gives for each document's JSON text."""
-    parameters = {"documents": f"[{','.join(documents)}]", "settings": json.dumps(policy)}
-    return [_outcome(*answer) for answer in connection.execute(READ, parameters)]
-
-
-def _outcome(
-    outcome: str,
-    path: str | None,
-    reason: str | None,
-    ignored: list[str] | None,
-    *columns: list[str] | list[bool] | None,
-) -> Outcome:
-    if outcome == "rejected":
-        return (outcome, str(path), str(reason))
-    if outcome == "empty":
-        return (outcome,)
-    rows = (Row(*row) for row in zip(*(column or [] for column in columns), strict=True))
-    return (outcome, tuple(sorted(rows, key=lambda row: WEEK.index(row.day))), tuple(sorted(ignored or [])))
-
-
-def read_here(document: object, policy: dict[str, str]) -> Outcome:
-    """What the independent reading gives, in the same words."""
-    outcome = read(document, policy)
-    match outcome:
-        case Empty():
-            return ("empty",)
-        case Rejected():
-            return ("rejected", outcome.path, outcome.reason)
-        case Converted():
-            return ("converted", outcome.rows, tuple(sorted(outcome.ignored)))
-
-
-def differing(
-    connection: psycopg.Connection, documents: Sequence[object], policy: dict[str, str]
-) -> list[tuple[object, Outcome, Outcome]]:
-    """The documents that the two read differently: document, the server's answer, the independent one."""
-    texts = [json.dumps(document) for document in documents]
-    answers = read_by_server(connection, texts, policy)
-    pairs = zip(documents, answers, strict=True)
-    triples = ((document, answer, read_here(document, policy)) for document, answer in pairs)
-    return [triple for triple in triples if triple[1] != triple[2]]
-
-
-def kind(outcome: Outcome) -> object:
-    """The outcome without its place in the document."""
-    return outcome[2] if outcome[0] == "rejected" else outcome[0]
-
-
-def smallest(connection: psycopg.Connection, document: object, policy: dict[str, str]) -> str:
-    """Make a document that is read differently as small as it goes, in the same way, and show both answers."""
-    [(_, answer, here)] = differing(connection, [document], policy)
-    while True:
-        steps = list(islice(smaller(document), 2_000))
-        found = [
-            (step, step_answer, step_here)
-            for step, step_answer, step_here in differing(connection, steps, policy)
-            if (kind(step_answer), kind(step_here)) == (kind(answer), kind(here))
-        ]
-        if not found:
-            return f"\n{json.dumps(document)} {policy or ''}\n  SQL    {answer}\n  Python {here}"
-        document, answer, here = min(found, key=lambda each: len(json.dumps(each[0])))
 
 
 @pytest.mark.parametrize("known", [known for known in all_documents() if known.jsonb], ids=lambda known: known.id)
@@ -144,28 +71,105 @@ def test_a_missing_document_is_empty_to_the_server(connection: psycopg.Connectio
     assert answer == [("empty",)]
 
 
+VALUES: tuple[object, ...] = (
+    True,
+    False,
+    None,
+    "",
+    " ",
+    "x",
+    "9:00-17:00",
+    "09:00",
+    "closed",
+    "monday",
+    0,
+    9,
+    [],
+    {},
+    ["mon"],
+    ["9:00-17:00"],
+    {"start": "09:00", "end": "17:00"},
+    {"monday": "9:00-17:00"},
+    [{"day": "mon"}],
+    "2025-01-01",
+    "Etc/UTC",
+)
+DAY = {"start": "09:00", "end": "17:00"}
+
+
+def everywhere(name: str, value: object) -> tuple[object, ...]:
+    """A key in each place where keys stand."""
+    return (
+        {name: value},
+        {name: value, "monday": DAY},
+        {name: value, "monday": "closed"},
+        {name: value, "days": ["mon"], "start": "09:00", "end": "17:00"},
+        {name: value, "monday": True},
+        {name: value, "start": "09:00", "end": "17:00"},
+        {name: value, "schedule": {"monday": DAY}},
+        {"monday": {name: value}},
+        {"monday": {name: value, **DAY}},
+        {"monday": {name: value, "start": "09:00"}},
+        {"monday": {name: value, "end": "17:00"}},
+        {"monday": {name: value, "closed": True}},
+        {"monday": [{name: value, **DAY}]},
+        [{name: value}],
+        [{name: value, "day": "monday"}],
+        [{name: value, **DAY}],
+        [{name: value, "day": "monday", **DAY}],
+        [{name: value, "day": "monday", "closed": True}],
+    )
+
+
+def test_every_name_is_read_alike_wherever_it_stands(connection: psycopg.Connection) -> None:
+    dice = Dice(7)
+    names = sorted({*ALL_NAMES, *OTHERWISE, *(key for keys in HOURS_APART for key in keys)})
+    documents = [document for name in names for document in everywhere(name, dice.pick(VALUES))]
+    found = [
+        each
+        for part in range(0, len(documents), 500)
+        for each in differing(connection, documents[part : part + 500], {})
+    ]
+    assert found[:5] == []
+
+
 @settings(
-    max_examples=BATCHES,
+    max_examples=ROUNDS,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
 )
-@given(seed=st.integers(0, 2**63 - 1), policy=st.sampled_from(SETTINGS))
-def test_made_up_documents_are_read_alike_by_both(
-    connection: psycopg.Connection, seed: int, policy: dict[str, str]
+@given(seed=st.integers(0, 2**63 - 1))
+def test_made_up_documents_are_read_alike_whole_and_never_otherwise_for_a_policy(
+    connection: psycopg.Connection, seed: int
 ) -> None:
-    found = differing(connection, Documents(seed).take(BATCH), policy)
-    if found:
-        shortest = sorted((document for document, _, _ in found), key=lambda document: len(json.dumps(document)))
-        shown = "".join(smallest(connection, document, policy) for document in shortest[:3])
-        pytest.fail(f"{len(found)} of {BATCH} documents are read differently, of these:{shown}")
+    found = play(connection, seed, ROUND)
+    assert not found.wrong, "\n".join(["", *found.wrong])
 
 
 def test_made_up_documents_meet_every_outcome() -> None:
     """Documents that are all rejected for the same reason would prove nothing."""
-    outcomes = Counter(read_here(document, {})[:3:2] for document in Documents(1).take(10_000))
-    reasons = Counter(outcome[-1] for outcome in outcomes.elements() if outcome[0] == "rejected")
-    kinds = Counter(outcome[0] for outcome in outcomes.elements())
-    assert kinds["converted"] > 2_000
-    assert kinds["empty"] > 20
-    assert not set(REASONS.split()) - set(reasons)
+    dice = Dice(1)
+    outcomes = Counter(
+        kind(read_here(document, policy))
+        for policy in ({}, {}, {}, {}, {"zero_width": True}, made_policy(dice), made_policy(dice))
+        for document in Documents(dice.below(2**63), policy).take(2_000)
+    )
+    assert outcomes["converted"] > 3_000
+    assert outcomes["empty"] > 20
+    assert set(outcomes) - {"converted", "empty"} == set(REASONS.split())
+
+
+@pytest.mark.parametrize("name", [name for name in alone() if name != "default_timezone"])
+def test_made_up_documents_need_each_setting(name: str) -> None:
+    """A setting that no document of its own needs would not have been tried."""
+    policy = alone()[name]
+    setting = name.split(maxsplit=1)[0]
+    without = {} if setting == "languages" else {key: value for key, value in policy.items() if key != setting}
+    documents = Documents(2, policy).take(500)
+    only = [
+        document
+        for document in documents
+        if read_here(document, policy)[0] == "converted" and read_here(document, without)[0] == "rejected"
+    ]
+    assert len(only) > 5
