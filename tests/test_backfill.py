@@ -258,6 +258,39 @@ def test_names_without_number_do_not_grow_the_memory_of_a_dry_run(
     assert found.ignored[dry_run.OTHERS] == 995
 
 
+def test_several_readers_say_what_one_says_and_in_its_order(items: Database, small: Small) -> None:
+    loaded = small.load()
+
+    def census(readers: list[psycopg.Connection[Any]]) -> tuple[dry_run.Census, list[Any]]:
+        met: list[Any] = []
+        with connect(Target(items.conninfo), application="test", read_only=True) as connection:
+            found = dry_run.census(
+                connection,
+                loaded,
+                loaded.find("0002"),
+                settings={},
+                readers=readers,
+                on_reject=met.append,
+                notify=lambda _: None,
+                size=20,
+            )
+        found.elapsed_s = 0
+        return found, met
+
+    with (
+        connect(Target(items.conninfo), application="one", read_only=True) as one,
+        connect(Target(items.conninfo), application="two", read_only=True) as two,
+        items.connect() as watch,
+    ):
+        found = census([one, two])
+        # Both were at work: the last thing that a range's transaction does.
+        pids = [one.info.backend_pid, two.info.backend_pid]
+        last = watch.execute("SELECT query FROM pg_stat_activity WHERE pid = ANY(%s)", (pids,)).fetchall()
+    assert last == [("ROLLBACK",)] * 2
+    assert found == census([])
+    assert found[1]
+
+
 def test_a_census_that_answers_something_else_is_refused(tool: Tool, small: Small) -> None:
     small.write(
         "sql/dry_run/0002.fill-copied.sql",

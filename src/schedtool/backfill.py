@@ -5,7 +5,7 @@ It records nothing as applied. It may run before its migration's file does, and 
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,7 @@ def census(
     migration: Migration,
     *,
     policy: settings.Policy,
+    workers: int | None = None,
     on_reject: Callable[[dry_run.Found], None],
     notify: Callable[[dry_run.Read], None],
     wait: float = 0,
@@ -142,7 +143,9 @@ def census(
     number = settings.number_for(project, migration)
     if number is None and policy.given:
         raise UsageError(f"{migration.id} reads no settings, so it takes no policy", code="no_settings")
-    with closing(connect(target, application="dry run", wait=wait, read_only=True)) as connection:
+    with ExitStack() as stack:
+        connection = stack.enter_context(closing(connect(target, application="dry run", wait=wait, read_only=True)))
+        at_once = workers or batches.default_workers(connection)
         wanted: Mapping[str, Any] = {}
         if number is not None:
             wanted = settings.foresee(connection, project, number, policy=policy)
@@ -154,6 +157,10 @@ def census(
             migration,
             settings=wanted,
             candidates=settings.candidates(project, number, wanted) if number is not None else None,
+            readers=[
+                stack.enter_context(closing(connect(target, application="dry run", read_only=True)))
+                for _ in range(at_once if at_once > 1 else 0)
+            ],
             on_reject=on_reject,
             notify=notify,
         )

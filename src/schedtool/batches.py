@@ -149,7 +149,7 @@ def _run(
     if options.strip and not is_stripped:
         around.before(connection, work, notify=notify)
         is_stripped = True
-    most = options.workers or _default_workers(connection)
+    most = options.workers or default_workers(connection)
     wanted = max(1, min(most, -(-(begun.total - begun.done) // options.range_keys)))
     notify(Started(work.migration, begun.id, begun.total, begun.done, wanted, begun.resumed))
     gate, pace = throttle.Gate(wanted), Pace()
@@ -220,7 +220,7 @@ def _progress(migration: str, begun: jobs.Begun, pace: Pace) -> Progress:
     )
 
 
-def _default_workers(connection: Connection[Any]) -> int:
+def default_workers(connection: Connection[Any]) -> int:
     """Two; one where the server has few connections left, or is this machine and has a single core."""
     most: int = jobs.answer(connection, "room")[0]["workers"]
     host = connection.info.host

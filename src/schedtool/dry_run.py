@@ -20,7 +20,7 @@ from schedtool.presence import readable
 from schedtool.settings import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -128,14 +128,16 @@ def census(
     *,
     settings: Mapping[str, Any],
     candidates: Candidates | None = None,
+    readers: Sequence[Connection[Any]] = (),
     on_reject: Callable[[Found], None],
     notify: Callable[[Read], None],
     size: int = ranges.KEYS,
 ) -> Census:
     """Read every document and say what would become of it; nothing is written, locked or made.
 
-    `candidates` are settings to try on what is rejected. `on_reject` gets every reject, in order of key, range by
-    range.
+    The census is read on `readers` at once, where there are any, a range on each: PostgreSQL itself does not read in
+    parallel what is read anew for every document. `candidates` are settings to try on what is rejected. `on_reject`
+    gets every reject, in order of key, range by range.
 
     Raises:
         UsageError: A file answers something that breaks its contract.
@@ -152,9 +154,11 @@ def census(
             found.compared = False
         if files.decided is not None and not readable(connection, project, files.decided):
             files = replace(files, decided=None)
-        for part in ranges.ranges(connection, keys, size=size):
-            values = {"first": part.first, "last": part.last, "settings": as_text(settings)}
-            rejects = _add(found, files.census, ranges.read(connection, files.census, values), on_reject, own_type)
+        text = as_text(settings)
+        parts = ranges.ranges(connection, keys, size=size)
+        for part, rows in ranges.read_each(connection, readers, files.census, parts, {"settings": text}):
+            values = {"first": part.first, "last": part.last, "settings": text}
+            rejects = _add(found, files.census, rows, on_reject, own_type)
             if files.rescues is not None and candidates is not None:
                 tried = candidates.texts(rejects, helped=found.rescues)
                 if tried is not None:

@@ -17,6 +17,7 @@ import argparse
 import json
 import statistics
 import sys
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,7 @@ class Found:
 
     Attributes:
         seconds: One figure for each round.
+        worked: Processor seconds of server and client; other work on the machine moves them least.
         memory_mb: The client's peak, the largest of all rounds.
         wal_bytes: Write-ahead log per row; one figure for each round.
         wrong: Rows that are not what they must be, checks that are not green; None where nothing is.
@@ -55,6 +57,7 @@ class Found:
     documents: int
     way: str
     seconds: list[float] = field(default_factory=list)
+    worked: list[float] = field(default_factory=list)
     memory_mb: float | None = None
     wal_bytes: list[float] = field(default_factory=list)
     wrong: str | None = None
@@ -126,11 +129,15 @@ def _go(database: Database, way: Way, found: Found, *, checked: bool) -> None:
         with copy.connect() as connection:
             begun = place.wal_position(connection)
         try:
+            worked = _worked(copy)
             cost = way.go(copy)
+            ended = _worked(copy)
         except (MissingError, SchedtoolError, psycopg.Error, OSError) as error:
             found.missing = " ".join(str(error).split())
             return
         found.seconds.append(cost.seconds)
+        if worked is not None and ended is not None:
+            found.worked.append(ended - worked + cost.worked)
         if cost.memory_mb is not None:
             found.memory_mb = max(cost.memory_mb, found.memory_mb or 0)
         with copy.connect() as connection:
@@ -143,6 +150,18 @@ def _go(database: Database, way: Way, found: Found, *, checked: bool) -> None:
             found.wrong = f"verify: exit code {ran.exit_code}: {(ran.stderr or ran.stdout).strip()[-300:]}"
 
 
+def _worked(database: Database) -> float | None:
+    """What the server has worked so far, once this database's sessions are over: they are counted when they end."""
+    deadline = time.monotonic() + 10
+    with psycopg.connect(database.server.conninfo, autocommit=True) as connection:
+        while time.monotonic() < deadline:
+            row = connection.execute("SELECT FROM pg_stat_activity WHERE datname = %s", (database.name,)).fetchone()
+            if row is None:
+                break
+            time.sleep(0.01)
+    return place.worked(database.server)
+
+
 def _tell(found: Sequence[Found]) -> None:
     plain = next((one.median for one in found if one.way == PLAIN), None)
     rows = [
@@ -152,6 +171,7 @@ def _tell(found: Sequence[Found]) -> None:
             f"{min(one.seconds):.2f} to {max(one.seconds):.2f}",
             f"{plain / one.median:.2f}×" if plain and one.median else "",
             figure(one.rate),
+            figure(statistics.median(one.worked)) if one.worked else "",
             figure(statistics.median(one.wal_bytes)) if one.wal_bytes else "",
             figure(one.memory_mb),
         )
@@ -159,7 +179,9 @@ def _tell(found: Sequence[Found]) -> None:
         if one.seconds
     ]
     print(
-        table(("Way", "seconds", "from, to", "as fast as plain", "rows/s", "WAL bytes/row", "client MB"), rows),
+        table(
+            ("Way", "seconds", "from, to", "as fast as plain", "rows/s", "CPU s", "WAL bytes/row", "client MB"), rows
+        ),
         flush=True,
     )
     for one in found:

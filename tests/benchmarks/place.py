@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
-
 from schedtool.database import run
 from tests import servers
 
@@ -36,9 +34,10 @@ class MissingError(Exception):
 
 @dataclass(frozen=True)
 class Ran:
-    """A program that ran to its end: seconds, the most memory it held in MB, and what it said."""
+    """A program that ran to its end: seconds, those of the processor, its peak of memory in MB, and what it said."""
 
     seconds: float
+    worked: float
     memory_mb: float
     exit_code: int
     stdout: str
@@ -142,11 +141,19 @@ def wal_position(connection: Connection[Any]) -> int:
     return int(found[0])
 
 
-def rows(connection: Connection[Any], table: str) -> int:
-    """How many rows a table has."""
-    found = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
-    assert found is not None
-    return int(found[0])
+def worked(server: Server) -> float | None:
+    """Processor seconds of the server's sessions that have ended; None where its processes are not on this machine.
+
+    Other work on the machine makes everything take longer, and this hardly at all.
+    """
+    ticks = os.sysconf("SC_CLK_TCK")
+    try:
+        pid = int((Path(server.parameters["host"]) / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
+    # Its own and those of its children that it has waited for: user and system each.
+    return sum(int(field) for field in fields[11:15]) / ticks
 
 
 def schedtool(database: Database, *arguments: str) -> Ran:
@@ -172,7 +179,7 @@ def measured(*command: str) -> Ran:
             file.seek(0)
         told = [file.read().decode() for file in (out, err)]
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Ran(seconds, usage.ru_maxrss / unit, process.returncode, *told)
+    return Ran(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit, process.returncode, *told)
 
 
 def said(ran: Ran) -> Ran:

@@ -23,10 +23,11 @@ USAGE = 2
 
 @dataclass(frozen=True)
 class Cost:
-    """What a way cost: seconds, and the most memory in MB that its client held, where it had one of its own."""
+    """What a way cost: seconds; the most memory in MB that its client held and what it worked, where it had one."""
 
     seconds: float
     memory_mb: float | None = None
+    worked: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _loop(database: Database) -> Cost:
     with database.connect() as connection:
         run(connection, place.text("without_index"))
     ran = place.said(place.measured(sys.executable, "-m", "tests.benchmarks.loop", database.url))
-    return Cost(ran.seconds, ran.memory_mb)
+    return Cost(ran.seconds, ran.memory_mb, ran.worked)
 
 
 def _ours(*arguments: str) -> Callable[[Database], Cost]:
@@ -94,7 +95,7 @@ def _ours(*arguments: str) -> Callable[[Database], Cost]:
         if ran.exit_code == USAGE:
             raise MissingError(next(iter(ran.stderr.splitlines()), "wrong usage"))
         place.said(ran)
-        return Cost(ran.seconds, ran.memory_mb)
+        return Cost(ran.seconds, ran.memory_mb, ran.worked)
 
     return go
 

@@ -107,7 +107,7 @@ def command(
         return _pause(invocation, chosen, paused=pause)
     said = Policy(policy, {"default-timezone": default_timezone} if default_timezone is not None else None)
     if dry_run:
-        return _dry_run(invocation, project, chosen, said)
+        return _dry_run(invocation, project, chosen, said, workers)
     options = batches.Options(
         workers=workers,
         batch_size=batch_size or batches.FIRST_BATCH,
@@ -192,7 +192,9 @@ def _shown(invocation: Invocation, progress: Progress) -> Callable[[object], Non
     return show
 
 
-def _dry_run(invocation: Invocation, project: Project, migration: Migration, policy: Policy) -> int:
+def _dry_run(
+    invocation: Invocation, project: Project, migration: Migration, policy: Policy, workers: int | None
+) -> int:
     from schedtool import backfill
     from schedtool.cli import census as telling
 
@@ -204,6 +206,7 @@ def _dry_run(invocation: Invocation, project: Project, migration: Migration, pol
                 project,
                 migration,
                 policy=policy,
+                workers=workers,
                 on_reject=_spooled(spool) if invocation.json else lambda _: None,
                 notify=lambda read: progress.update(read.documents, total=max(read.total, read.documents)),
                 wait=invocation.wait,
