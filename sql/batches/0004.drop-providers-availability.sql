@@ -2,7 +2,7 @@
 -- settings: 0003
 -- Archive the documents of one range of providers ahead of the drop, each proved equal to its rows (or accepted by name).
 -- The first batch makes the archive and the tripwire that notes later changes: SHARE ROW EXCLUSIVE on providers until it
--- commits, lock_timeout applies. Of providers only who deletes one or changes a key waits: what is written meanwhile is
+-- commits, waited for no longer than 100 ms. Of providers only who deletes one or changes a key waits: what is written meanwhile is
 -- noted, and looked at again by the drop. rejected counts documents that are neither equal to their rows nor accepted: they are not
 -- archived, and the drop refuses.
 -- May run again. By hand: psql -X -1 -v ON_ERROR_STOP=1 -v first=1 -v last=1000 -v settings='{}' -f (this file)
@@ -12,6 +12,7 @@ DECLARE
     key_type text;
     n bigint;
     names text;
+    waits text := current_setting('lock_timeout');
 BEGIN
     -- What the drop would refuse for is said before anything is made.
     IF to_regclass('provider_availability_rejects') IS NULL
@@ -33,6 +34,9 @@ BEGIN
         SELECT FROM pg_trigger AS t
         WHERE t.tgrelid = to_regclass('providers') AND t.tgname = 'providers_availability_archive_trigger' AND t.tgenabled = 'A'
     ) THEN
+        -- Not for long: behind a waiting lock every writer waits, and some of them for each other.
+        PERFORM set_config('lock_timeout', CASE WHEN patience BETWEEN interval '1 ms' AND interval '100 ms' THEN waits ELSE '100ms' END, true)
+        FROM (SELECT waits::interval AS patience) AS now;
         -- One at a time; whoever waited finds it made.
         PERFORM pg_advisory_xact_lock(hashtext('providers_availability_archive'));
         SELECT format_type(a.atttypid, a.atttypmod) INTO key_type
@@ -98,6 +102,7 @@ BEGIN
             FOR EACH ROW EXECUTE FUNCTION providers_availability_archive_note();
         ALTER TABLE providers ENABLE ALWAYS TRIGGER providers_availability_archive_trigger;
         COMMENT ON TRIGGER providers_availability_archive_trigger ON providers IS 'Notes a document that changes after it was archived.';
+        PERFORM set_config('lock_timeout', waits, true);
     END IF;
 END
 $$;
