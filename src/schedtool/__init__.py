@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 
-__version__ = version("schedtool")
+def __getattr__(name: str) -> str:
+    """Look the version up when it is asked for: reading the package's metadata costs every start what a query takes."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - see above
+
+        return version("schedtool")
+    raise AttributeError(f"module 'schedtool' has no attribute '{name}'")

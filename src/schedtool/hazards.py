@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from schedtool import psqlscript
@@ -41,7 +42,6 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("deletes_rows", rf"\bDELETE\s+FROM\s+{_NAME}"),
     ("updates_rows", rf"\bUPDATE\s+{_NAME}\s+(?:AS\s+[\w$]+\s+|[\w$]+\s+)?SET\b"),
 )
-_HAZARDS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _PATTERNS)
 _CREATED = re.compile(rf"\bCREATE\s+(?:TEMP\s+|TEMPORARY\s+|UNLOGGED\s+)?TABLE\s+{_NAME}", re.IGNORECASE)
 _WRITTEN = re.compile(rf"\bINSERT\s+INTO\s+{_NAME}", re.IGNORECASE)
 _INDEXED = re.compile(rf"\bCREATE\s+(?:UNIQUE\s+)?INDEX\b[^;(]*?\bON\s+{_NAME}", re.IGNORECASE)
@@ -71,13 +71,19 @@ class Lock:
     held: str
 
 
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Compile the patterns when they are first needed, which is not in an apply with nothing to do."""
+    return tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _PATTERNS)
+
+
 def hazards(migration: Migration) -> tuple[str, ...]:
     """Name what is dangerous about a migration, in alphabetical order."""
     found = set() if migration.transactional else {"outside_transaction"}
     texts = [_effective(statement) for statement in psqlscript.statements(migration.text)]
     created = {_plain(match["table"]) for text in texts for match in _CREATED.finditer(text)}
     for text in texts:
-        for name, pattern in _HAZARDS:
+        for name, pattern in _patterns():
             for match in pattern.finditer(text):
                 table = match.groupdict().get("table")
                 if table is None or _plain(table) not in created:
@@ -90,7 +96,7 @@ def tables(migration: Migration) -> tuple[str, ...]:
     found = {_plain(lock.table) for lock in locks(migration)}
     for statement in psqlscript.statements(migration.text):
         text = _effective(statement)
-        for pattern in (_CREATED, _WRITTEN, _INDEXED, *(pattern for _, pattern in _HAZARDS)):
+        for pattern in (_CREATED, _WRITTEN, _INDEXED, *(pattern for _, pattern in _patterns())):
             names = (match.groupdict().get("table") for match in pattern.finditer(text))
             found |= {_plain(name) for name in names if name is not None}
     return tuple(sorted(found))

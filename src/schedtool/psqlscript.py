@@ -184,7 +184,8 @@ def unbound_offset(text: str, values: Mapping[str, str], offset: int) -> int:
     return offset - shift
 
 
-@lru_cache(maxsize=64)
+# As many as a project has files, or those of a long run would push the tool's own out.
+@lru_cache(maxsize=1024)
 def scan(text: str) -> Script:
     """Read a text once, by psql's lexical rules."""
     return _Scanner(text).run()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import errors as pg
 
-from schedtool import expansion, policyfile, presence, widening
+from schedtool import presence
 from schedtool.database import explain_error, read_only, run
 from schedtool.errors import Failed, Refused, UsageError
 from schedtool.jobs import unfinished_settings
@@ -98,6 +98,9 @@ def effective(project: Project, number: str, *, policy: Policy, stored: Mapping[
     """
     if not policy.given:
         return dict(stored or {})
+    # Imported where they are used: `status` only reads what is stored.
+    from schedtool import expansion, policyfile  # noqa: PLC0415
+
     schema = policyfile.schema_of(project.root, number)
     shown = str(policy.path)
     if policy.path is not None:
@@ -143,7 +146,7 @@ def foresee(connection: Connection[Any], project: Project, number: str, *, polic
 
 def candidates(project: Project, number: str, settings: Mapping[str, Any]) -> Candidates:
     """Return the settings that a dry run tries on rejected documents, on top of those that hold."""
-    from schedtool import rescues  # noqa: PLC0415 - only a dry run tries them
+    from schedtool import policyfile, rescues  # noqa: PLC0415 - only a dry run tries them
 
     schema = policyfile.schema_of(project.root, number)
     return rescues.candidates(schema, project.root / "sql" / "settings", settings)
@@ -155,6 +158,8 @@ def widens(connection: Connection[Any], project: Project, number: str, settings:
     Raises:
         Refused: See `widening.check`.
     """
+    from schedtool import widening  # noqa: PLC0415 - see effective
+
     stored = current(connection, project, number)
     known = stored is not None and stored.settings == settings
     return known or widening.check(connection, project, number, settings)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from schedtool import __version__
 from schedtool.cli import failure
 from schedtool.cli.options import FORMATS, Invocation, global_options, write_options
 
@@ -109,7 +108,7 @@ def _foreseen(arguments: Sequence[str]) -> Invocation:
     },
     params=global_options(),
 )
-@click.version_option(__version__, prog_name="schedtool")
+@click.version_option(package_name="schedtool", prog_name="schedtool")
 def cli() -> None:
     """Take a live PostgreSQL from a JSONB column to tables, and prove on the way that nothing was lost.
 

@@ -9,7 +9,6 @@ import click
 from schedtool.cli.options import Invocation
 from schedtool.cli.options import command as made
 from schedtool.cli.output import plain, printable, write_table
-from schedtool.throttle import duration
 
 if TYPE_CHECKING:
     from schedtool.jobs import Job
@@ -92,6 +91,8 @@ def _job(job: Job) -> str:
     share = f" ({100 * job.done // job.total} %)" if job.total else ""
     said = f"job {job.id} of {job.migration}: {job.done} of {job.total}{share}"
     if job.left_s is not None:
+        from schedtool.throttle import duration
+
         said += f", {job.rate:.0f}/s, {duration(job.left_s)} left"
     said += f", run by {job.runner}" if job.is_at_work else f", last run by {job.runner}; run it again, and it goes on"
     if job.resting or job.paused:
