@@ -2414,6 +2414,9 @@ DECLARE
     first integer := 1;
     width integer := 4;
     taken jsonb;
+    guess text;
+    spelled text;
+    found_once boolean;
 BEGIN
     canonical := CASE WHEN is_available
         THEN jsonb_build_object('available', true, 'start', start_text, 'end', end_text)
@@ -2465,6 +2468,49 @@ BEGIN
             OR is_available AND (old.start_time, old.end_time) IS DISTINCT FROM (start_time, end_time);
         flag_differs := old.available IS DISTINCT FROM is_available;
         zone_differs := old.zone IS DISTINCT FROM said_zone;
+        -- What most days are needs no search: a text, or times and a flag of which each stands there exactly once, so that
+        -- nothing else can be meant.
+        IF NOT zone_differs AND jsonb_typeof(old_value) = 'string' THEN
+            proposals := ARRAY[jsonb_set(document, at, to_jsonb(CASE WHEN is_available THEN start_text || '-' || end_text ELSE 'closed' END))];
+        ELSIF NOT zone_differs AND jsonb_typeof(old_value) = 'object' THEN
+            guess := old_value::text;
+            IF flag_differs THEN
+                found_once := (char_length(guess) - char_length(replace(replace(guess, ': true', ''), ': false', ''))) IN (6, 7);
+                guess := CASE WHEN guess LIKE '%: true%' THEN replace(guess, ': true', ': false') ELSE replace(guess, ': false', ': true') END;
+            ELSE
+                found_once := true;
+                IF old.start_time <> start_time THEN
+                    SELECT s.spelled INTO spelled
+                    FROM unnest(ARRAY['"' || to_char(old.start_time, 'HH24:MI') || '"', '"' || to_char(old.start_time, 'FMHH24:MI') || '"']) AS s (spelled)
+                    WHERE char_length(guess) - char_length(replace(guess, s.spelled, '')) = char_length(s.spelled)
+                    LIMIT 1;
+                    found_once := FOUND;
+                    guess := replace(guess, spelled, to_jsonb(start_text)::text);
+                END IF;
+                IF found_once AND old.end_time <> end_time THEN
+                    SELECT s.spelled INTO spelled
+                    FROM unnest(ARRAY['"' || to_char(old.end_time, 'HH24:MI') || '"', '"' || to_char(old.end_time, 'FMHH24:MI') || '"']) AS s (spelled)
+                    WHERE char_length(guess) - char_length(replace(guess, s.spelled, '')) = char_length(s.spelled)
+                    LIMIT 1;
+                    found_once := FOUND;
+                    guess := replace(guess, spelled, to_jsonb(end_text)::text);
+                END IF;
+            END IF;
+            IF found_once THEN
+                proposals := ARRAY[jsonb_set(document, at, guess::jsonb)];
+            END IF;
+        END IF;
+        IF proposals IS NOT NULL AND EXISTS (
+            SELECT
+            FROM provider_availability_read_each(proposals, settings) AS r
+            WHERE r.outcome = 'converted' AND wanted = (
+                SELECT jsonb_object_agg(d.day, jsonb_build_array(d.available, d.start_time, d.end_time, d.zone))
+                FROM unnest(r.days, r.available, r.starts, r.ends, r.zones) AS d (day, available, start_time, end_time, zone)
+            )
+        ) THEN
+            RETURN proposals[1];
+        END IF;
+        proposals := NULL;
         -- At most three deep, and of texts those that may say hours, closed or a zone: a day may hold thousands of keys.
         WITH RECURSIVE below AS (
             SELECT at AS path, old_value AS value, 0 AS depth
