@@ -245,7 +245,8 @@ def prepare(server: Server, *, providers: int, ahead: bool) -> Database:
     database = Database(conninfo, conninfo, database.name, server)
     database.make_parents()
     fill(database, providers)
-    applied = run(database, "apply")
+    # In one statement: the documents are of some hundred kinds, and nobody writes yet.
+    applied = run(database, "apply", "--no-batches")
     if applied.returncode:
         sys.exit(applied.stdout)
     if ahead:
