@@ -175,9 +175,8 @@ def _shown(invocation: Invocation, progress: Progress) -> Callable[[object], Non
     def show(event: object) -> None:
         match event:
             case batches.Progress():
-                progress.update(
-                    event.done, total=event.total, note=f"resting: {event.resting}" if event.resting else ""
-                )
+                note = f"resting: {event.resting}" if event.resting else ""
+                progress.update(event.done, total=event.total, note=note, rate=event.rate)
             case batches.Started():
                 progress.update(event.done, total=event.total)
                 if event.resumed:

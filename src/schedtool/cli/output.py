@@ -180,18 +180,22 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, done: int, *, total: int | None = None, note: str = "") -> None:
-        """Show that `done` of the total are done; the note says why it waits, or what it is at."""
+    def update(self, done: int, *, total: int | None = None, note: str = "", rate: float | None = None) -> None:
+        """Show that `done` of the total are done; the note says why it waits, or what it is at.
+
+        `rate` per second is for work that was begun earlier, or that rests; else it is all that is done by the time.
+        """
         self._total = self._total if total is None else total
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, total=self._total, note=printable(note))
         elif not self._quiet and time.monotonic() - self._last_line >= _PLAIN_LINES_EVERY_S:
             self._last_line = time.monotonic()
-            sys.stderr.write(f"{self._what}: {self._line(done)}{f'; {printable(note)}' if note else ''}\n")
+            sys.stderr.write(f"{self._what}: {self._line(done, rate)}{f'; {printable(note)}' if note else ''}\n")
             sys.stderr.flush()
 
-    def _line(self, done: int) -> str:
-        rate = done / max(time.monotonic() - self._started, 0.001)
+    def _line(self, done: int, rate: float | None) -> str:
+        if rate is None:
+            rate = done / max(time.monotonic() - self._started, 0.001)
         if not self._total:
             return f"{done} done, {rate:.0f}/s"
         left = f", {(self._total - done) / rate:.0f} s left" if rate > 0 else ""

@@ -35,7 +35,7 @@ def telling(invocation: Invocation) -> Iterator[Callable[[object], None]]:
             elif batches is not None and isinstance(event, batches.Progress):
                 if event.migration in bars:
                     note = f"resting: {event.resting}" if event.resting else ""
-                    bars[event.migration].update(event.done, total=event.total, note=note)
+                    bars[event.migration].update(event.done, total=event.total, note=note, rate=event.rate)
             elif batches is not None and isinstance(event, batches.Retried):
                 invocation.detail(f"{event.migration}: a batch is tried again: {event.message}")
             elif batches is not None and isinstance(event, batches.Faulted):
