@@ -639,9 +639,7 @@ LEFT JOIN LATERAL (
                                 WHERE CASE
                                     WHEN r.role <> 'list group' THEN jsonb_typeof(e.value) IN ('object', 'array')
                                     WHEN jsonb_typeof(e.value) NOT IN ('string', 'number') THEN true
-                                    ELSE NOT (words.days ? translate(lower(btrim(regexp_replace(e.value #>> '{}', '^([0-9])[.]0+$', '\1'), words.blank) COLLATE "C"), words.capitals, words.smalls)
-                                            OR words.groups IS NOT NULL AND (translate(lower(btrim(e.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) ~ words.group_text
-                                                OR words.groups ? translate(translate(lower(btrim(e.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls), words.fold, words.smalls)))
+                                    ELSE NOT words.days ? translate(lower(btrim(regexp_replace(e.value #>> '{}', '^([0-9])[.]0+$', '\1'), words.blank) COLLATE "C"), words.capitals, words.smalls)
                                 END
                             )
                             WHEN 'string' THEN r.role <> 'list group'
@@ -663,9 +661,7 @@ LEFT JOIN LATERAL (
                                 WHEN jsonb_typeof(e.value) = 'array' AND (
                                     SELECT bool_and(jsonb_typeof(g.value) = 'boolean')
                                         OR words.roles ->> n.name = 'list group'
-                                        AND bool_and((words.days ? translate(lower(btrim(regexp_replace(g.value #>> '{}', '^([0-9])[.]0+$', '\1'), words.blank) COLLATE "C"), words.capitals, words.smalls)
-                                            OR words.groups IS NOT NULL AND (translate(lower(btrim(g.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) ~ words.group_text
-                                                OR words.groups ? translate(translate(lower(btrim(g.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls), words.fold, words.smalls))))
+                                        AND bool_and(words.days ? translate(lower(btrim(regexp_replace(g.value #>> '{}', '^([0-9])[.]0+$', '\1'), words.blank) COLLATE "C"), words.capitals, words.smalls))
                                     FROM jsonb_array_elements(e.value) AS g (value)
                                 ) THEN NULL
                                 WHEN words.groups ? n.name THEN words.groups ->> n.name
@@ -797,7 +793,10 @@ LEFT JOIN LATERAL (
                 CASE WHEN part.part = 'entry' THEN CASE jsonb_typeof(part.value)
                     WHEN 'object' THEN part.at || nth.absence
                     WHEN 'string' THEN part.at || CASE
-                        WHEN words.days ? translate(lower(btrim(part.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) THEN ' 2days_without_times'
+                        WHEN words.days ? translate(lower(btrim(part.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls)
+                            OR words.groups IS NOT NULL
+                            AND (words.groups ? translate(translate(lower(btrim(part.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls), words.fold, words.smalls) OR translate(lower(btrim(part.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) ~ words.group_text)
+                            THEN ' 2days_without_times'
                         ELSE ' 2text'
                     END
                     ELSE part.at || ' 2no_day'
@@ -1405,7 +1404,7 @@ LEFT JOIN LATERAL (
                                                 END AS seconds
                                                 FROM (SELECT (leaf.value #>> '{}')::numeric AS said OFFSET 0) AS n
                                                 LEFT JOIN LATERAL (
-                                                    SELECT (m.value #>> '{}')::numeric AS said
+                                                    SELECT min((m.value #>> '{}')::numeric) AS said
                                                     FROM jsonb_each(CASE WHEN leaf.in_slot THEN slot.value ELSE it.v END) AS m (key, value)
                                                     CROSS JOIN LATERAL (
                                                         SELECT translate(lower(m.key COLLATE "C"), words.fold, words.smalls) AS name OFFSET 0
@@ -1413,8 +1412,7 @@ LEFT JOIN LATERAL (
                                                     WHERE leaf.name ~ words.hour_keys AND f.name ~ words.minute_keys
                                                         AND substring(f.name FROM words.minute_keys) = substring(leaf.name FROM words.hour_keys)
                                                         AND m.value::text ~ '^[1-5]?[0-9]$'
-                                                    ORDER BY said DESC
-                                                    LIMIT 1
+                                                    HAVING count(*) = 1
                                                 ) AS minute ON true
                                             ) AS s
                                         )
@@ -1664,13 +1662,18 @@ LEFT JOIN LATERAL (
                                 FROM (
                                     SELECT
                                         u.is_unread,
-                                        leaf.role = 'minute' AND leaf.value::text ~ '^[1-5]?[0-9]$' AND EXISTS (
-                                            SELECT FROM jsonb_each(CASE WHEN leaf.in_slot THEN slot.value ELSE it.v END) AS m (key, value)
+                                        leaf.role = 'minute' AND leaf.value::text ~ '^[1-5]?[0-9]$' AND (
+                                            -- One minute key for one hour key that holds a number.
+                                            SELECT
+                                                bool_or(jsonb_typeof(m.value) = 'number' AND substring(f.name FROM words.hour_keys) = substring(leaf.name FROM words.minute_keys))
+                                                    AND count(*) FILTER (
+                                                        WHERE substring(f.name FROM words.minute_keys) = substring(leaf.name FROM words.minute_keys)
+                                                            AND m.value::text ~ '^[1-5]?[0-9]$'
+                                                    ) = 1
+                                            FROM jsonb_each(CASE WHEN leaf.in_slot THEN slot.value ELSE it.v END) AS m (key, value)
                                             CROSS JOIN LATERAL (
                                                 SELECT translate(lower(m.key COLLATE "C"), words.fold, words.smalls) AS name OFFSET 0
                                             ) AS f
-                                            WHERE jsonb_typeof(m.value) = 'number' AND f.name ~ words.hour_keys
-                                                AND substring(f.name FROM words.hour_keys) = substring(leaf.name FROM words.minute_keys)
                                         ) AS goes_with_hour,
                                         leaf.is_on IS NOT FALSE AND leaf.value <> 'null' AS may_be_on,
                                         leaf.value <> 'null' AND NOT coalesce(words.empty_zone AND leaf.text = '', false) AS says_zone,
@@ -1795,7 +1798,8 @@ LEFT JOIN LATERAL (
                     CASE part.part
                         WHEN 'day' THEN string_to_array(part.day, ' ')
                         WHEN 'names' THEN string_to_array(n.said[2], ' ')
-                        WHEN 'entry' THEN coalesce(string_to_array(n.said[2], ' '), '{?}')
+                        -- Two names that differ name no day.
+                    WHEN 'entry' THEN CASE WHEN n.said[1] LIKE ' 0contradiction%' THEN '{?}' ELSE coalesce(string_to_array(n.said[2], ' '), '{?}') END
                     END AS days
                 FROM (
                     SELECT CASE WHEN r.names IS NOT NULL OR part.names IS NOT NULL OR part.is_entry THEN (
@@ -1972,7 +1976,8 @@ LEFT JOIN LATERAL (
                             min(s.finding COLLATE "C") AS finding
                         FROM (
                             SELECT
-                                t.day, t.at, t.is_list, t.zone_name,
+                                t.day, t.at, t.is_list,
+                                min(t.zone_name) AS zone_name,
                                 bool_and(t.is_open) AS is_open,
                                 min(t.state) AS state,
                                 min(t.start_time) AS start_time,
@@ -1980,7 +1985,7 @@ LEFT JOIN LATERAL (
                                 min(t.zone) AS zone,
                                 min(t.place) AS place,
                                 count(*) AS n,
-                                CASE WHEN count(*) > 1 AND NOT bool_and(t.is_open AND t.adjoins) THEN min(t.slots_at) || ' 2several_slots' END AS finding
+                                CASE WHEN count(*) > 1 AND NOT (bool_and(t.is_open AND t.adjoins) AND min(t.zone_name) = max(t.zone_name)) THEN min(t.slots_at) || ' 2several_slots' END AS finding
                             FROM (
                                 SELECT
                                     o.*,
@@ -2002,7 +2007,7 @@ LEFT JOIN LATERAL (
                                     WHERE u.day <> '?'
                                 ) AS o
                             ) AS t
-                            GROUP BY t.day, t.at, t.is_list, t.zone_name
+                            GROUP BY t.day, t.at, t.is_list
                         ) AS s
                         GROUP BY s.day, s.is_list, s.is_open, s.zone_name,
                             CASE WHEN words.equal_duplicates AND s.finding IS NULL THEN concat_ws(' ', s.state, s.start_time, s.end_time) ELSE s.at END
