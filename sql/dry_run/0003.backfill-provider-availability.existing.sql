@@ -880,7 +880,7 @@ LEFT JOIN LATERAL (
                         AS m (i, key, role, value)
                     WHERE m.role IN ('start', 'end')
                         OR level.given AND m.role IN ('slots', 'week slots') AND m.value NOT IN ('null', '""', '[]', '{}')
-                    HAVING bool_or(m.value NOT IN ('null', '""'))
+                    HAVING bool_or(m.value <> 'null' AND (jsonb_typeof(m.value) <> 'string' OR btrim(m.value #>> '{}', words.blank) <> ''))
                 ) AS e (part, i, key, role, day, value, is_list, places)
                 -- Slots that may adjoin are read one by one.
                 CROSS JOIN LATERAL (
@@ -1734,13 +1734,14 @@ LEFT JOIN LATERAL (
                                     CASE WHEN NOT coalesce(words.empty_times AND f.blank AND f.is_opened IS NOT TRUE, false) THEN ' 2no_times' END
                                 WHEN f.says_open THEN f.empty || ' 2no_times'
                             END
-                            WHEN f.is_midnight AND CASE WHEN f.start_time = '00:00' THEN NOT words.whole_day ELSE NOT words.midnight_end END
-                                THEN ' 2start_not_before_end'
                             WHEN f.start_time < f.end_time AND f.start_time = f.last_start AND f.end_time = f.last_end AND NOT f.mixed
+                                AND NOT (f.is_midnight AND CASE WHEN f.start_time = '00:00' THEN NOT words.whole_day ELSE NOT words.midnight_end END)
                                 THEN NULL
                             ELSE (
                                 SELECT min(CASE
-                                    WHEN s.first_start >= s.first_end THEN ' 2start_not_before_end'
+                                    WHEN s.first_start >= s.first_end OR f.is_midnight
+                                        AND CASE WHEN s.first_start = '00:00' THEN NOT words.whole_day ELSE NOT words.midnight_end END
+                                        THEN ' 2start_not_before_end'
                                     WHEN s.start_time <> s.first_start OR s.end_time <> s.first_end THEN s.at || ' 2contradiction'
                                     WHEN f.mixed AND s.twelve <> s.first_twelve THEN s.at || ' 2mixed_clock'
                                 END COLLATE "C")
