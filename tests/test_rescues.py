@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from schedtool import policyfile, rescues
-from schedtool.dry_run import Found
 from schedtool.project import shipped
+from schedtool.rescues import Found
 from tests import small_project
 from tests.journey import Journey, insert_documents
 

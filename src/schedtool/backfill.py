@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from schedtool.database import Target
     from schedtool.project import Migration, Project
+    from schedtool.rescues import Found
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def census(
     *,
     policy: settings.Policy,
     workers: int | None = None,
-    on_reject: Callable[[dry_run.Found], None],
+    on_reject: Callable[[Found], None],
     notify: Callable[[dry_run.Read], None],
     wait: float = 0,
 ) -> dry_run.Census:

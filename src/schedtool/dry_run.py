@@ -17,6 +17,7 @@ from schedtool import ranges
 from schedtool.errors import Failed, UsageError
 from schedtool.jobs import keys_of
 from schedtool.presence import readable
+from schedtool.rescues import Found
 from schedtool.settings import as_text
 
 if TYPE_CHECKING:
@@ -36,16 +37,6 @@ INTEGERS: Final = frozenset({"smallint", "integer", "bigint"})
 """Types of keys that are numbers in the answer too; a file gives every key as text, so that it serves all types."""
 DOCUMENTS: Final = ("convertible", "empty", "rejected")
 ROWS: Final = ("insert", "unchanged")
-
-
-@dataclass(frozen=True)
-class Found:
-    """One rejected document: the key has its own type, the path is where the reason lies."""
-
-    key: Any
-    path: str | None
-    value: str | None
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def traced(target: Target, project: Project, found: Plan) -> tuple[tuple[Traced,
         Failed: There is no PostgreSQL to start, the schema cannot be copied, or a statement fails on the copy.
     """
     from schedtool import embedded, trace  # noqa: PLC0415 - only plan --locks starts a server
-    from schedtool.rehearse_parents import schema_copy  # noqa: PLC0415
+    from schedtool.schema_copy import schema_copy  # noqa: PLC0415
 
     migrations = [project.find(one.id) for one in found.migrations]
     with embedded.throwaway() as server, schema_copy(server, target) as (copy, left):

@@ -17,8 +17,8 @@ from schedtool import rehearse_steps as steps
 from schedtool.database import explain_error
 from schedtool.errors import SchedtoolError
 from schedtool.rehearse_locks import Held, watched
-from schedtool.rehearse_parents import make_schema
 from schedtool.rehearse_steps import Journey, Outcome
+from schedtool.schema_copy import make_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from schedtool import jobs, records
 from schedtool.apply import apply
 from schedtool.database import Target, connect, explain_error, run, scrub
 from schedtool.errors import Failed, Refused, SchedtoolError, UsageError
 from schedtool.rehearse_rows import with_names
+from schedtool.schema_copy import dump_schema, make_schema, restore_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from psycopg import Connection
 
@@ -29,9 +26,6 @@ if TYPE_CHECKING:
 
 TRIAL = "schedtool_trial"
 """A second database of the throw-away server, in which the migrations show what their foreign keys refer to."""
-TRACED = "schedtool_traced"
-"""Another one, in which each statement is watched."""
-DUMP_LOCK_WAIT_MS = 5000
 
 
 @dataclass(frozen=True)
@@ -90,12 +84,6 @@ def prepare(server: Server, target: Target, project: Project, parents: Made | Co
     return left
 
 
-def make_schema(target: Target) -> None:
-    """Make the schema to work in, where the server has not made it itself."""
-    with psycopg.connect(target.conninfo, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(target.schema)))
-
-
 def _copy(server: Server, target: Target, project: Project, parents: Copied) -> str:
     try:
         with closing(connect(parents.source, application="rehearse", read_only=True)) as source:
@@ -106,8 +94,8 @@ def _copy(server: Server, target: Target, project: Project, parents: Copied) -> 
                     hint="rehearse on a copy of it from before that",
                     code="applied_already",
                 )
-            dump = _dump(server.bin_dir, parents.source)
-            left = _restore(server, target, dump)
+            dump = dump_schema(server.bin_dir, parents.source)
+            left = restore_schema(server, target, dump)
             referenced = _referenced(server, target, project, dump)
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             _copy_rows(source, target, project, parents, referenced)
@@ -116,50 +104,6 @@ def _copy(server: Server, target: Target, project: Project, parents: Copied) -> 
     except psycopg.Error as error:
         told = explain_error(error)
         raise type(told)(scrub(told.message, parents.source), hint=told.hint, code=told.code) from None
-
-
-def _dump(bin_dir: Path, source: Target) -> bytes:
-    """The definitions of the source's schema, by pg_dump, which takes ACCESS SHARE and waits for it 5 s at most."""
-    given: dict[str, Any] = conninfo_to_dict(source.conninfo)
-    password = given.pop("password", None)
-    environ = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
-    command = [
-        str(bin_dir / "pg_dump"),
-        "--schema-only",
-        "--no-owner",
-        "--no-privileges",
-        "--no-tablespaces",
-        "--no-publications",
-        "--no-subscriptions",
-        "--no-security-labels",
-        f"--lock-wait-timeout={DUMP_LOCK_WAIT_MS}",
-        f"--schema={sql.Identifier(source.schema).as_string()}",
-        f"--dbname={make_conninfo(**{**given, 'application_name': 'schedtool rehearse'})}",
-    ]
-    try:
-        done = subprocess.run(command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - beside the server's programs
-    except OSError as error:
-        raise Failed(f"{bin_dir / 'pg_dump'} does not run: {error.strerror}", code="no_pg_dump") from error
-    if done.returncode != 0:
-        said = scrub(done.stderr.decode(errors="replace"), source).strip()
-        raise Failed(f"pg_dump could not read the schema: {said.splitlines()[0] if said else ''}", hint=said or None)
-    return done.stdout
-
-
-def _restore(server: Server, target: Target, dump: bytes) -> str:
-    """Make what the dump says; what it cannot have here (roles, extensions, other schemas) is told, not fatal."""
-    command = [str(server.bin_dir / "psql"), "-X", "-q", "-d", target.conninfo]
-    try:
-        done = subprocess.run(  # noqa: S603 - beside the server's programs
-            command, input=dump, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C"}
-        )
-    except OSError as error:
-        raise Failed(f"{server.bin_dir / 'psql'} does not run: {error.strerror}", code="no_psql") from error
-    errors = [line.partition("ERROR:")[2].strip() for line in done.stderr.decode(errors="replace").splitlines()]
-    # Some minor releases keep an option of their own with each column, which others do not know and nothing needs.
-    noise = {f'schema "{target.schema}" already exists', 'unrecognized parameter "pg_attver"'}
-    errors = [line for line in errors if line and line not in noise]
-    return f"not copied: {len(errors)} of the definitions, the first because: {errors[0]}" if errors else ""
 
 
 def _copy_rows(
@@ -187,28 +131,13 @@ def _copy_rows(
                     into.write(data)
 
 
-@contextmanager
-def schema_copy(server: Server, source: Target) -> Iterator[tuple[Target, str]]:
-    """Copy the definitions of a schema, no rows, into a database of a throw-away server; gone with the block.
-
-    Yields:
-        The copy, and what could not be had there.
-    """
-    with psycopg.connect(make_conninfo(server.conninfo, dbname="template1"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {TRACED} TEMPLATE template0")
-        copy = Target(make_conninfo(server.conninfo, dbname=TRACED), source.schema)
-        make_schema(copy)
-        yield copy, _restore(server, copy, _dump(server.bin_dir, source))
-        connection.execute(f"DROP DATABASE {TRACED} WITH (FORCE)")
-
-
 def _referenced(server: Server, target: Target, project: Project, dump: bytes) -> set[str]:
     """Which tables the migrations' foreign keys refer to, shown by migrating a second, empty copy of the schema."""
     with psycopg.connect(make_conninfo(server.conninfo, dbname="template1"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {TRIAL} TEMPLATE template0")
         trial = Target(make_conninfo(server.conninfo, dbname=TRIAL), target.schema)
         make_schema(trial)
-        _restore(server, trial, dump)
+        restore_schema(server, trial, dump)
         with closing(connect(trial, application="rehearse")) as inside:
             before = {row["name"] for row in jobs.answer(inside, "rehearse_tables")}
         # What fails here the rehearsal itself is about to meet, and shows as a step.

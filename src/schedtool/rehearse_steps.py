@@ -13,8 +13,9 @@ from schedtool.apply import apply
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused, SchedtoolError
 from schedtool.plan import plan
-from schedtool.rehearse_parents import prepare, schema_copy
+from schedtool.rehearse_parents import prepare
 from schedtool.rollback import rollback
+from schedtool.schema_copy import schema_copy
 from schedtool.verify import SECTIONS, verify
 
 if TYPE_CHECKING:

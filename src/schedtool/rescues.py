@@ -22,14 +22,22 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from schedtool.dry_run import Found
-
 VALUES: Final = 50
 """Different texts tried by value: documents may hold them without number."""
 LONGEST: Final = 40
 TRIES: Final = 20_000
 """Rejects that a setting is tried on without helping one, before it is given up: a reading costs as much each time."""
 UNSAID: Final = "…"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One rejected document: the key has its own type, the path is where the reason lies."""
+
+    key: Any
+    path: str | None
+    value: str | None
+    reason: str
 
 
 @dataclass(frozen=True)

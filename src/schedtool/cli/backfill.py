@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from schedtool.batches import Options
     from schedtool.cli.output import Progress
-    from schedtool.dry_run import Found
     from schedtool.project import Migration, Project
+    from schedtool.rescues import Found
     from schedtool.settings import Policy
 
 UNDECIDED = Refused.exit_code

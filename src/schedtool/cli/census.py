@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator
 
-    from schedtool.dry_run import Census, Found
+    from schedtool.dry_run import Census
+    from schedtool.rescues import Found
 
 NARROWEST, WIDEST = 60, 120
 SHOWN = 20
