@@ -82,7 +82,8 @@ def spelled_otherwise(values: Values, document: object, share: float) -> object:
     if isinstance(document, list):
         return [spelled_otherwise(values, each, share) for each in document]
     if isinstance(document, dict):
-        return {text(key): spelled_otherwise(values, each, share) for key, each in document.items()}
+        spelled = {text(key): spelled_otherwise(values, each, share) for key, each in document.items()}
+        return {**document, **spelled} if values.dice.chance(0.03) else spelled
     return document
 
 

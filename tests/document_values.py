@@ -131,8 +131,9 @@ class Values:
         return f"{hour:02}:{minute:02}" + (self.dice.pick((":00", ":30", ":00.000")) if style == "24s" else "")
 
     def range_text(self, style: str) -> str:
-        if self.told("all_day", 0.12):
-            text = self.dice.pick((*sorted(words.ALL_DAY_WORDS), *self._listed("all_day_words")))
+        if self.told("all_day", 0.2):
+            own = self._listed("all_day_words")
+            text = self.dice.pick(own if own and self.dice.chance(0.5) else sorted(words.ALL_DAY_WORDS))
             return self.dice.pick((text, text.upper(), text.replace(" ", " \t ")))
         first, last = self.hours()
         return self.time_text(first, style) + self.dice.pick(known.DASHES) + self.time_text(last, style)
@@ -240,7 +241,7 @@ class Values:
         if self.told("zero_width", 0.6):
             place = self.dice.below(len(text) + 1)
             return text[:place] + self.dice.pick("\u200b\u200c\u200d\u2060\ufeff") + text[place:]
-        if self.dice.chance(0.5):
+        if self.policy.get("unicode") == "nfc" or self.dice.chance(0.5):
             return unicodedata.normalize("NFD", text)
         full = {ord(c): ord(c) + 0xFEE0 for c in self.dice.pick(("0123456789", "0123456789:", "abcdehmoprtuy", ":-"))}
         return text.translate(full)

@@ -233,7 +233,7 @@ class Documents:
         if noise is not None:
             day[noise] = self.values.plain()
         if self.dice.chance(0.04):
-            key = self.dice.pick(("breaks", "lunch", "hasBreak", "status", "seats", "allDay", "tz", "date"))
+            key = self.dice.pick(("breaks", "lunch", "hasBreak", "status", "seats", "allDay", "tz", "date", "booked"))
             day[key] = self.values.value(1)
         if self.dice.chance(0.02):
             day[self.dice.pick(known.ZONE_KEYS)] = self.values.zone()

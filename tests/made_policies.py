@@ -32,7 +32,10 @@ ALONE: dict[str, dict[str, object]] = {
     **{f"day_numbers {base}": {"day_numbers": base} for base in ("0=sunday", "0=monday", "1=monday", "1=sunday")},
     **{f"numbers {unit}": {"numbers": unit} for unit in ("hours", "minutes", "seconds")},
     "unicode nfkc": {"unicode": "nfkc"},
-    "unicode nfc": {"unicode": "nfc", "languages": ["es"]},
+    "unicode nfc": {
+        "unicode": "nfc",
+        "day_names": {"mi\u00e9rcoles": "wednesday", "s\u00e1bado": "saturday", "ter\u00e7a": "tuesday"},
+    },
     **{f"separators {mark}": {"separators": [mark]} for mark in (".", "h")},
     "all_day": {"all_day": True},
     "all_day_words": {

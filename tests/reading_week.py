@@ -14,6 +14,7 @@ from tests.reading_walk import (
     Member,
     Node,
     Walk,
+    is_absent,
     is_empty,
     is_full,
     is_number,
@@ -119,10 +120,10 @@ class Week:
             self._taken.add(member.node.path)
             if len(names) > 1 and _is_positional(member.node.value):
                 self.walk.find(member.node, "day_group")
-                reading = Reading("bad")
+                self.days.append(Day("", member.node, Reading("bad")))
             else:
                 reading = read_day(self.walk, member.node, names[0] if len(names) == 1 else "")
-            self.days.extend(Day(name, member.node, reading) for name in names)
+                self.days.extend(Day(name, member.node, reading) for name in names)
 
     def _read_entry(self, entry: Node) -> None:
         """Read an entry of a list, with the days it names."""
@@ -198,7 +199,8 @@ class Week:
                         interval.append(member)
                     else:
                         self._judge(member, week=week)
-        self._read_interval(interval)
+        # White space alone says no times, but is no slot either where times are said.
+        self._read_interval(interval if any(not is_absent(member.node.value) for member in interval) else [])
         for day in self.days:
             zones = self._zones_of(day)
             for zone in zones:
@@ -210,8 +212,9 @@ class Week:
 
     def _is_interval(self, member: Member, *, week: bool) -> bool:
         """Whether a key beside the days holds the times of all days that only say `true`."""
-        slots = week and bool(self._given()) and member.name in words.SLOTS
-        return not is_empty(member.node.value) and (role(member.name, member.node.value) == "time" or slots)
+        slots = week and bool(self._given()) and member.name in words.SLOTS and not is_empty(member.node.value)
+        times = role(member.name, member.node.value) == "time" and not is_absent(member.node.value)
+        return slots or (times and not is_empty(member.node.value))
 
     def _judge(self, member: Member, *, week: bool) -> None:
         """Judge a key that is not read for times."""

@@ -34,7 +34,7 @@ WRAPPERS = _words(
     workinghours businesshours openinghours officehours operatinghours hoursofoperation weeklyhours regularhours periods
     windows rules entries slots timeslots intervals workingdays workschedule availabletime timetable availabilityslots
     availabilitywindows workhours openhours openingtimes regularschedule defaultschedule defaulthours weekhours
-    weekschedule storehours clinichours providerschedule availabilityschedule dailyhours"""
+    weekschedule storehours clinichours availablehours providerschedule availabilityschedule dailyhours"""
 )
 DAYS_LISTS = _words(
     """days workingdays daysofweek dayofweek workdays availabledays daysavailable activedays opendays selecteddays
@@ -78,7 +78,7 @@ SEATS = _words("seats capacity")
 SLOTS = _words(
     """slots timeslots intervals periods windows workingblocks blocks timing timings timeperiods timeranges ranges hours
     times time schedule workinghours entries shifts sessions timeslot slot window timerange timewindows workhours
-    openinghours businesshours officehours openhours operatinghours"""
+    openinghours businesshours officehours openhours operatinghours availablehours"""
 )
 BREAK_SWITCHES = _words("hasbreak haslunchbreak breakenabled lunchenabled haslunch isbreak")
 BREAK_STEMS = ("break", "lunch", "pause", "siesta")
