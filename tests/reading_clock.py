@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from tests.reading_policy import DEFAULT, Policy
 from tests.reading_words import DASHES, SPACE, too_long, trimmed
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _SPACES = f"[{SPACE}]"
 _RANGE = re.compile(f"[{DASHES}]|{_SPACES}+[Tt][Oo]{_SPACES}+")
@@ -48,7 +51,10 @@ class Clock:
 
 def read_clock(text: str, *, end: bool, policy: Policy = DEFAULT) -> Clock | str:
     """Read one time, or say why it is none. `end`: 24:00 is allowed."""
-    text = trimmed(text) if not too_long(text) else ""
+    return "not_a_time" if too_long(text) else _read(trimmed(text), end=end, policy=policy)
+
+
+def _read(text: str, *, end: bool, policy: Policy = DEFAULT) -> Clock | str:
     if policy.on("datetimes_1970") and (found := _CLOCK_1970.fullmatch(text)):
         text = found[1]
     if found := _CLOCK_24.fullmatch(text):
@@ -93,10 +99,8 @@ def read_time_object(value: dict[str, object], *, end: bool) -> Clock | str:
 
 
 def whole(value: object) -> int | None:
-    """A whole number of JSON, also when it is written 9.0."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not -86_400 <= value <= 86_400:
-        return None
-    return int(value) if value == int(value) else None
+    """A whole number of JSON that is written as one: 9, and not 9.0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 86_400 else None
 
 
 def _of_seconds(seconds: Fraction, *, end: bool) -> Clock | str:
@@ -133,8 +137,10 @@ def _clock(
 
 def range_sides(text: str) -> tuple[str, str] | None:
     """The two sides of `A - B` or `A to B`, whatever they are; None if the text is not of that form."""
-    if too_long(text):
-        return None
+    return None if too_long(text) else _sides(text)
+
+
+def _sides(text: str) -> tuple[str, str] | None:
     sides = _RANGE.split(trimmed(text))
     if len(sides) != 2 or not all(trimmed(side) for side in sides):
         return None
@@ -142,13 +148,13 @@ def range_sides(text: str) -> tuple[str, str] | None:
 
 
 def is_time(text: str) -> bool:
-    """A time with a colon or am/pm; four digits may be a year."""
-    read = read_clock(text, end=True)
+    """A time with a colon or am/pm, however long its text; four digits may be a year."""
+    read = _read(trimmed(text), end=True)
     return isinstance(read, Clock) and not read.four
 
 
 def is_range(text: str) -> bool:
-    sides = range_sides(text)
+    sides = _sides(text)
     return sides is not None and all(is_time(side) for side in sides)
 
 

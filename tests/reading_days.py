@@ -202,6 +202,7 @@ def _join(walk: Walk, items: list[Node], node: Node, times: Times, *, day: str |
         else:
             _slot(aside, item, item, own, day=day)
         readings.append(settle(aside, item, own, says=None))
+    walk.fours.extend(aside.fours)
     stamps = [stamp for own in parts for stamp in (*own.starts, *own.ends)]
     if not is_one_clock([stamp.clock for stamp in stamps]) or joint_interval(readings) is None:
         return False

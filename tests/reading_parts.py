@@ -112,7 +112,7 @@ def judge(walk: Walk, member: Member, *, closed: bool) -> None:
         away = isinstance(value, str) and words.lowered(words.trimmed(value)) in words.AWAY_WORDS
         passed = not (away or value is False or is_zero(value))
     elif name in words.SEATS:
-        passed = value is None or (isinstance(value, int | float) and is_number(value) and value >= 1)
+        passed = value is None or (is_number(value) and value >= 1)
     else:
         reason = "all_day" if name in words.ALL_DAY else "booked" if name in words.BOOKED else reason
         passed = is_off(value)

@@ -99,7 +99,7 @@ class Walk:
             member.name != NOTE
             and member.name not in words.EXCEPTIONS
             and any(
-                value is not None and is_zone_key(self.policy.name(key, value))
+                value is not None and (is_zone_key(folded(key)) or is_zone_key(self.policy.name(key, value)))
                 for key, value in keys_below(member.node.value)
             )
         ):
@@ -111,7 +111,6 @@ class Walk:
 
     def join(self, other: Walk) -> None:
         """Keep what a walk aside has met."""
-        self.fours.extend(other.fours)
         self.findings.extend(other.findings)
         self.ignored.extend(other.ignored)
 
@@ -230,7 +229,7 @@ def looks_like_hours(value: object, policy: Policy) -> bool:
 
 
 def _is_word_for_closed(text: str, policy: Policy) -> bool:
-    return bool(words.trimmed(text)) and policy.is_closed_word(text)
+    return bool(words.trimmed(text)) and policy.is_closed_word(words.trimmed(text))
 
 
 def holds_times(key: str, value: object, policy: Policy) -> bool:

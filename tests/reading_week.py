@@ -120,7 +120,6 @@ class Week:
             self._taken.add(member.node.path)
             if len(names) > 1 and _is_positional(member.node.value):
                 self.walk.find(member.node, "day_group")
-                self.days.append(Day("", member.node, Reading("bad")))
             else:
                 reading = read_day(self.walk, member.node, names[0] if len(names) == 1 else "")
                 self.days.extend(Day(name, member.node, reading) for name in names)
@@ -130,7 +129,9 @@ class Week:
         reading = Reading("bad")
         named: list[str] = []
         if isinstance(entry.value, str):
-            is_day = bool(self.walk.policy.days_named(entry.value))
+            policy = self.walk.policy
+            is_group = policy.on("day_groups") and words.is_group(entry.value, policy.day_names)
+            is_day = is_group or bool(policy.days_named(entry.value))
             self.walk.find(entry, "days_without_times" if is_day else "text")
         elif not isinstance(entry.value, dict):
             self.walk.find(entry, "no_day")
