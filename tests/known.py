@@ -3,6 +3,7 @@
 documents.jsonl: `accept` is out_of_box, mapping (only a policy can say), reject or empty; `meaning` the rows or null.
 dirty.jsonl: `kind` is accept, policy or reject; `expected` what no policy gives; `expected_if` what one would give.
 neighbours.jsonl: made up, each one step from a known one; `rows` in short, or `reason` and `path` of its reject.
+told.jsonl: the same under a `policy`, on both sides of each setting's edges.
 `raw` instead of `doc`: the text to be stored, because parsing would change it or cannot be done.
 """
 
@@ -12,8 +13,12 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.reading import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -74,9 +79,12 @@ class Neighbour:
     """What it means, as in `mon 09:00-17:00 UTC, tue closed`; None if it is rejected."""
     reason: str | None
     path: str | None
+    settings: Mapping[str, object]
+    """The policy under which it is read."""
 
 
 def neighbours() -> tuple[Neighbour, ...]:
+    """Neighbours that are read without a policy, and those at the edges of each setting."""
     return tuple(
         Neighbour(
             what=str(record["what"]),
@@ -84,8 +92,9 @@ def neighbours() -> tuple[Neighbour, ...]:
             rows=None if "rows" not in record else str(record["rows"]),
             reason=None if "reason" not in record else str(record["reason"]),
             path=None if "path" not in record else str(record["path"]),
+            settings=settings if isinstance(settings := record.get("policy", {}), dict) else {},
         )
-        for record in _lines("neighbours.jsonl")
+        for record in (*_lines("neighbours.jsonl"), *_lines("told.jsonl"))
     )
 
 

@@ -51,8 +51,8 @@ def test_a_known_document_is_read_alike_by_both(connection: psycopg.Connection, 
 
 @pytest.mark.parametrize("near", neighbours(), ids=lambda near: near.what)
 def test_a_neighbour_of_a_known_document_is_read_alike_by_both(connection: psycopg.Connection, near: Neighbour) -> None:
-    [answer] = read_by_server(connection, [near.text], {})
-    assert answer == read_here(json.loads(near.text), {})
+    [answer] = read_by_server(connection, [near.text], near.settings)
+    assert answer == read_here(json.loads(near.text), near.settings)
 
 
 @pytest.mark.parametrize("known", [known for known in all_documents() if not known.jsonb], ids=lambda known: known.id)

@@ -66,14 +66,14 @@ def test_a_reject_names_the_place_that_is_wrong(known: Known) -> None:
 
 @pytest.mark.parametrize("near", [near for near in neighbours() if near.rows is not None], ids=lambda near: near.what)
 def test_a_neighbour_that_says_the_same_is_read(near: Neighbour) -> None:
-    outcome = read(json.loads(near.text), {})
+    outcome = read(json.loads(near.text), near.settings)
     assert isinstance(outcome, Converted), outcome
     assert in_short(outcome.rows) == near.rows
 
 
 @pytest.mark.parametrize("near", [near for near in neighbours() if near.rows is None], ids=lambda near: near.what)
 def test_a_neighbour_that_says_something_else_is_rejected_for_it(near: Neighbour) -> None:
-    outcome = read(json.loads(near.text), {})
+    outcome = read(json.loads(near.text), near.settings)
     assert isinstance(outcome, Rejected)
     assert (outcome.reason, outcome.path) == (near.reason, near.path)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 KNOWN = tuple(
     [known.text for known in all_documents() if known.jsonb and known.rows is not None]
-    + [known.text for known in neighbours() if known.rows is not None]
+    + [known.text for known in neighbours() if known.rows is not None and not known.settings]
 )
 
 # A row's is_available, start_time, end_time, timezone; None: no row. KEEP: as it was.
