@@ -205,6 +205,8 @@ def _join(walk: Walk, items: list[Node], node: Node, times: Times, *, day: str |
     walk.fours.extend(aside.fours)
     stamps = [stamp for own in parts for stamp in (*own.starts, *own.ends)]
     if not is_one_clock([stamp.clock for stamp in stamps]) or joint_interval(readings) is None:
+        # Their times of four digits are some of the document's all the same.
+        walk.fours.extend(aside.fours)
         return False
     walk.join(aside)
     start = min((own.starts[0] for own in parts), key=lambda stamp: stamp.clock.micros)

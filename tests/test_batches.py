@@ -343,7 +343,8 @@ def test_a_session_that_waits_for_a_batch_halves_the_next_one(
     other.close()
     # The batch was given up, since it takes longer than anybody should wait for it.
     assert given_up == ["another session waited for it"]
-    assert sizes[0] == 500
+    # Half of it, and a fifth more for each batch that was done before it was told.
+    assert 500 <= sizes[0] < 1_000
     assert result.rested_s["others waiting"] > 0
     assert result.counters["documents"] == 2_000
 

@@ -128,10 +128,10 @@ def test_by_hand_the_file_that_stores_refuses_it_too_and_unguarded_it_breaks_par
 ) -> None:
     insert_documents(database, CONVERTED)
     file = shipped() / "sql" / "settings" / "0003.store.sql"
-    given = {"settings": '{"default_timezone": "Europe/Paris"}', "who": "me"}
+    given = {"settings": '{"closed_words": ["9:00-17:00"]}', "who": "me"}
     refused = psql(database, "-1", "-v", "ON_ERROR_STOP=1", file=file, variables={**given, "checked": "false"})
     assert refused.exit_code == 3
-    assert "1 converted documents would read otherwise under this policy: providers 1" in refused.stderr
+    assert "2 converted documents would read otherwise under this policy: providers 1, 2" in refused.stderr
     # Whoever says that he has checked is believed; this is what the check is there for.
     stored = psql(database, "-1", "-v", "ON_ERROR_STOP=1", file=file, variables={**given, "checked": "true"})
     assert stored.exit_code == 0, stored

@@ -690,7 +690,7 @@ LEFT JOIN LATERAL (
                         CROSS JOIN LATERAL (
                             SELECT
                                 translate(lower(e.key COLLATE "C"), words.fold, words.smalls) AS name,
-                                translate(lower(btrim(e.key, words.blank) COLLATE "C"), words.capitals, words.smalls) AS word
+                                CASE WHEN char_length(e.key) <= 200 THEN translate(lower(btrim(e.key, words.blank) COLLATE "C"), words.capitals, words.smalls) ELSE e.key END AS word
                             OFFSET 0
                         ) AS n
                         OFFSET 0
@@ -751,6 +751,7 @@ LEFT JOIN LATERAL (
             array_agg(p.zone) FILTER (WHERE d.day IS NOT NULL) AS zones,
             array_agg(p.at) FILTER (WHERE d.day IS NOT NULL) AS ats,
             array_agg(p.slots_at) FILTER (WHERE d.day IS NOT NULL) AS slots_ats,
+            array_agg(p.clocks) FILTER (WHERE d.day IS NOT NULL) AS clocks,
             min(p.at) FILTER (WHERE p.part = 'large') || ' 0too_large' AS large,
             array_agg(p.place) FILTER (WHERE d.day IS NOT NULL) AS places
         FROM (
@@ -773,6 +774,7 @@ LEFT JOIN LATERAL (
                     ELSE r.state
                 END AS state,
                 r.pads,
+                r.clocks,
                 CASE
                     WHEN part.part = 'key' THEN part.zone
                     WHEN part.part = 'interval' THEN part.level_at || part.places[left(r.zone, 9)::integer] || substr(r.zone, 10)
@@ -871,7 +873,10 @@ LEFT JOIN LATERAL (
                     -- The keys that hold the interval of all days that say no more than true.
                     SELECT
                         'interval',
-                        min(m.i) FILTER (WHERE m.value NOT IN ('null', '""', '[]', '{}')),
+                        min(m.i) FILTER (
+                            WHERE m.value NOT IN ('null', '[]', '{}')
+                                AND (jsonb_typeof(m.value) <> 'string' OR btrim(m.value #>> '{}', words.blank) <> '')
+                        ),
                         NULL, NULL, NULL,
                         jsonb_object_agg(m.key, m.value),
                         false,
@@ -1134,6 +1139,7 @@ LEFT JOIN LATERAL (
                     CASE WHEN f.timed THEN f.closing || ' 3absence' END AS absence,
                     f.slot_closed AS closed_at,
                     it.large,
+                    f.clocks,
                     f.zone,
                     f.names,
                     f.ignored,
@@ -1179,6 +1185,8 @@ LEFT JOIN LATERAL (
                         min(t.end_time) AS end_time,
                         max(t.end_time) AS last_end,
                         bool_or(t.twelve) AND NOT bool_and(t.twelve) AND NOT bool_and(t.sure) AS mixed,
+                        -- On which clocks, as bits: am/pm, the other one, and not to be told; all three are a mixture.
+                        bit_or(CASE WHEN t.twelve THEN 1 ELSE 2 END | CASE WHEN t.sure THEN 0 ELSE 4 END) FILTER (WHERE t.twelve IS NOT NULL) AS clocks,
                         array_agg(t.at) FILTER (WHERE t.twelve IS NOT NULL) AS ats,
                         array_agg(t.start_time) FILTER (WHERE t.twelve IS NOT NULL) AS starts,
                         array_agg(t.end_time) FILTER (WHERE t.twelve IS NOT NULL) AS ends,
@@ -1411,19 +1419,19 @@ LEFT JOIN LATERAL (
                                                     ) AS f
                                                     WHERE leaf.name ~ words.hour_keys AND f.name ~ words.minute_keys
                                                         AND substring(f.name FROM words.minute_keys) = substring(leaf.name FROM words.hour_keys)
-                                                        AND m.value::text ~ '^[1-5]?[0-9]$'
+                                                        AND m.value::text ~ '^[1-5]?[0-9](?:[.]0+)?$'
                                                     HAVING count(*) = 1
                                                 ) AS minute ON true
                                             ) AS s
                                         )
                                         WHEN jsonb_typeof(leaf.value) = 'object' AND leaf.value <> '{}' AND words.time_objects THEN CASE
-                                            WHEN leaf.value - '{hours,minutes,seconds,nanos}'::text[] <> '{}' OR leaf.value -> 'hours' = '24' AND leaf.value - 'hours' <> '{}' THEN '?'
+                                            WHEN leaf.value - '{hours,minutes,seconds,nanos}'::text[] <> '{}' OR (leaf.value -> 'hours') = '24' AND leaf.value - 'hours' <> '{}' THEN '?'
                                             WHEN EXISTS (
                                                 SELECT FROM jsonb_each(leaf.value) AS m (key, value)
-                                                WHERE m.value::text !~ CASE m.key WHEN 'hours' THEN '^(?:1?[0-9]|2[0-4])$' WHEN 'nanos' THEN '^0$' ELSE '^[1-5]?[0-9]$' END
+                                                WHERE m.value::text !~ CASE m.key WHEN 'hours' THEN '^(?:1?[0-9]|2[0-4])(?:[.]0+)?$' WHEN 'nanos' THEN '^0(?:[.]0+)?$' ELSE '^[1-5]?[0-9](?:[.]0+)?$' END
                                             ) THEN '?'
-                                            ELSE lpad(coalesce(leaf.value ->> 'hours', '0'), 2, '0') || ':' || lpad(coalesce(leaf.value ->> 'minutes', '0'), 2, '0')
-                                                || ':' || lpad(coalesce(leaf.value ->> 'seconds', '0'), 2, '0')
+                                            ELSE lpad(split_part(coalesce(leaf.value ->> 'hours', '0'), '.', 1), 2, '0') || ':' || lpad(split_part(coalesce(leaf.value ->> 'minutes', '0'), '.', 1), 2, '0')
+                                                || ':' || lpad(split_part(coalesce(leaf.value ->> 'seconds', '0'), '.', 1), 2, '0')
                                         END
                                     END AS plain
                                 OFFSET 0
@@ -1601,6 +1609,8 @@ LEFT JOIN LATERAL (
                                         -- Minutes that go with no hour.
                                         WHEN 'minute' THEN CASE
                                             WHEN leaf.is_empty OR leaf.value = '0' OR g.goes_with_hour THEN NULL
+                                            WHEN leaf.text ~ words.zone_like THEN ' 1zone_unknown'
+                                            WHEN leaf.name ~ words.periods AND leaf.text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' THEN ' 1date'
                                             ELSE ' 2unknown_key'
                                         END
                                         WHEN 'gone' THEN CASE WHEN g.may_be_on THEN ' 2contradiction' END
@@ -1629,7 +1639,7 @@ LEFT JOIN LATERAL (
                                             ELSE ' 2break'
                                         END
                                         ELSE coalesce(
-                                            CASE WHEN (leaf.role = 'other' OR leaf.name = 'week' AND leaf.name <> ALL (words.given_keys) AND jsonb_typeof(leaf.value) NOT IN ('array', 'object'))
+                                            CASE WHEN (leaf.role IN ('other', 'group') OR leaf.name = 'week' AND leaf.name <> ALL (words.given_keys))
                                                 AND NOT leaf.is_empty THEN CASE
                                                 WHEN leaf.name ~ words.validity THEN CASE WHEN leaf.is_on IS NOT TRUE THEN ' 1unknown_key' END
                                                 WHEN leaf.name ~ words.suspect THEN CASE WHEN leaf.is_on IS NOT FALSE THEN ' 1unknown_key' END
@@ -1662,13 +1672,13 @@ LEFT JOIN LATERAL (
                                 FROM (
                                     SELECT
                                         u.is_unread,
-                                        leaf.role = 'minute' AND leaf.value::text ~ '^[1-5]?[0-9]$' AND (
+                                        leaf.role = 'minute' AND leaf.value::text ~ '^[1-5]?[0-9](?:[.]0+)?$' AND (
                                             -- One minute key for one hour key that holds a number.
                                             SELECT
                                                 bool_or(jsonb_typeof(m.value) = 'number' AND substring(f.name FROM words.hour_keys) = substring(leaf.name FROM words.minute_keys))
                                                     AND count(*) FILTER (
                                                         WHERE substring(f.name FROM words.minute_keys) = substring(leaf.name FROM words.minute_keys)
-                                                            AND m.value::text ~ '^[1-5]?[0-9]$'
+                                                            AND m.value::text ~ '^[1-5]?[0-9](?:[.]0+)?$'
                                                     ) = 1
                                             FROM jsonb_each(CASE WHEN leaf.in_slot THEN slot.value ELSE it.v END) AS m (key, value)
                                             CROSS JOIN LATERAL (
@@ -1762,16 +1772,19 @@ LEFT JOIN LATERAL (
             -- The second slot stood alone when it was read: its place is the second.
             CROSS JOIN LATERAL (
                 SELECT
+                    f.moves,
+                    f.wrong_at,
+                    f.right_at,
                     CASE WHEN f.moves AND starts_with(r.zone, f.wrong_at) THEN overlay(r.zone PLACING f.right_at FROM 1) ELSE r.zone END AS zone,
                     CASE
                         WHEN f.moves AND starts_with(r.finding, f.wrong_at) THEN overlay(r.finding PLACING f.right_at FROM 1)
                         -- What one slot alone says of the list is said of all by several_slots.
-                        WHEN part.nth IS NOT NULL AND split_part(r.finding, ' ', 1) IN ('', part.slots_at) THEN NULL
+                        WHEN part.nth IS NOT NULL AND (split_part(r.finding, ' ', 1) = part.slots_at OR r.finding IN (' 2no_times', ' 2start_not_before_end')) THEN NULL
                         ELSE r.finding
                     END AS finding,
                     CASE
                         WHEN f.moves AND starts_with(r.strict, f.wrong_at) THEN overlay(r.strict PLACING f.right_at FROM 1)
-                        WHEN part.nth IS NOT NULL AND split_part(r.strict, ' ', 1) IN ('', part.slots_at) THEN NULL
+                        WHEN part.nth IS NOT NULL AND (split_part(r.strict, ' ', 1) = part.slots_at OR r.strict IN (' 2no_times', ' 2start_not_before_end')) THEN NULL
                         ELSE r.strict
                     END AS strict,
                     CASE WHEN f.moves AND starts_with(r.absence, f.wrong_at) THEN overlay(r.absence PLACING f.right_at FROM 1) ELSE r.absence END AS absence,
@@ -1822,7 +1835,12 @@ LEFT JOIN LATERAL (
                             min(n.said) FILTER (WHERE NOT n.in_slot)
                         ]
                         FROM (
-                            SELECT (f.field ->> 0) COLLATE "C" AS at, f.field -> 1 = 'true' AS in_slot, o.said, o.reason
+                            SELECT
+                                CASE WHEN nth.moves AND starts_with(f.field ->> 0, nth.wrong_at)
+                                    THEN overlay(f.field ->> 0 PLACING nth.right_at FROM 1)
+                                    ELSE f.field ->> 0
+                                END COLLATE "C" AS at,
+                                f.field -> 1 = 'true' AS in_slot, o.said, o.reason
                             FROM jsonb_array_elements(coalesce(r.names, part.names)) AS f (field)
                             CROSS JOIN LATERAL (
                                 SELECT
@@ -1852,7 +1870,7 @@ LEFT JOIN LATERAL (
                                         ) WITH ORDINALITY AS d (value, i)
                                         CROSS JOIN LATERAL (
                                             SELECT CASE jsonb_typeof(d.value)
-                                                WHEN 'string' THEN translate(lower(btrim(d.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls)
+                                                WHEN 'string' THEN CASE WHEN char_length(d.value #>> '{}') <= 200 THEN translate(lower(btrim(d.value #>> '{}', words.blank) COLLATE "C"), words.capitals, words.smalls) ELSE d.value #>> '{}' END
                                                 -- 1.0 is 1.
                                                 WHEN 'number' THEN regexp_replace(left(d.value #>> '{}', 20), '^([0-9])[.]0+$', '\1')
                                             END AS text
@@ -1927,7 +1945,10 @@ LEFT JOIN LATERAL (
         -- the slots of one day, of all its entries in a list; equal are days under two keys, or in two entries.
         LEFT JOIN LATERAL (
             SELECT
-                min(d.finding COLLATE "C") AS finding,
+                -- Of two at one place, that of the earlier day.
+                (array_agg(d.finding ORDER BY
+                    split_part(d.finding, ' ', 1) COLLATE "C", left(split_part(d.finding, ' ', 2), 1), array_position(words.week, d.day)
+                ) FILTER (WHERE d.finding IS NOT NULL))[1] AS finding,
                 array_agg(d.day ORDER BY d.at COLLATE "C") AS days,
                 array_agg(d.state ORDER BY d.at COLLATE "C") AS states,
                 array_agg(d.start_time ORDER BY d.at COLLATE "C") AS starts,
@@ -1946,7 +1967,8 @@ LEFT JOIN LATERAL (
                     CASE
                         WHEN bool_or(e.finding IS NOT NULL) THEN min(e.finding COLLATE "C")
                         WHEN count(*) = 1 THEN NULL
-                        WHEN words.adjacent_slots AND bool_and(e.is_list AND e.is_open AND e.adjoins) AND min(e.zone_name) = max(e.zone_name) THEN NULL
+                        WHEN words.adjacent_slots AND bool_and(e.is_list AND e.is_open AND e.adjoins) AND min(e.zone_name) = max(e.zone_name)
+                            AND bit_or(e.clocks) <> 7 THEN NULL
                         ELSE min(e.again COLLATE "C")
                     END AS finding
                 FROM (
@@ -1974,6 +1996,7 @@ LEFT JOIN LATERAL (
                             min(s.zone) AS zone,
                             min(s.place) AS place,
                             sum(s.n) AS n,
+                            bit_or(s.clocks) AS clocks,
                             min(s.finding COLLATE "C") AS finding
                         FROM (
                             SELECT
@@ -1986,7 +2009,10 @@ LEFT JOIN LATERAL (
                                 min(t.zone) AS zone,
                                 min(t.place) AS place,
                                 count(*) AS n,
-                                CASE WHEN count(*) > 1 AND NOT (bool_and(t.is_open AND t.adjoins) AND min(t.zone_name) = max(t.zone_name)) THEN min(t.slots_at) || ' 2several_slots' END AS finding
+                                bit_or(t.clocks) AS clocks,
+                                CASE WHEN count(*) > 1 AND NOT (
+                                    bool_and(t.is_open AND t.adjoins) AND min(t.zone_name) = max(t.zone_name) AND bit_or(t.clocks) <> 7
+                                ) THEN min(t.slots_at) || ' 2several_slots' END AS finding
                             FROM (
                                 SELECT
                                     o.*,
@@ -1996,15 +2022,15 @@ LEFT JOIN LATERAL (
                                     ) AS adjoins
                                 FROM (
                                     SELECT
-                                        u.day, u.start_time, u.end_time, u.zone, u.at, u.slots_at, u.place,
+                                        u.day, u.start_time, u.end_time, u.zone, u.at, u.slots_at, u.place, u.clocks,
                                         CASE WHEN u.state = 'four' THEN 'open' ELSE u.state END AS state,
                                         week.shape LIKE 'list%' AS is_list,
                                         u.state = 'open' OR u.state = 'four' AND digits.pads AS is_open,
                                         coalesce(
                                             split_part(u.zone, ' ', 2), split_part(week.outer_zones[1], ' ', 2), settings ->> 'default_timezone', ''
                                         ) AS zone_name
-                                    FROM unnest(week.days, week.states, week.starts, week.ends, week.zones, week.ats, week.slots_ats, week.places)
-                                        AS u (day, state, start_time, end_time, zone, at, slots_at, place)
+                                    FROM unnest(week.days, week.states, week.starts, week.ends, week.zones, week.ats, week.slots_ats, week.places, week.clocks)
+                                        AS u (day, state, start_time, end_time, zone, at, slots_at, place, clocks)
                                     WHERE u.day <> '?'
                                 ) AS o
                             ) AS t
