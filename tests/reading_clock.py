@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from tests.reading_policy import DEFAULT, Policy
 from tests.reading_words import DASHES, SPACE, too_long, trimmed
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 _SPACES = f"[{SPACE}]"
 _RANGE = re.compile(f"[{DASHES}]|{_SPACES}+[Tt][Oo]{_SPACES}+")
@@ -99,8 +96,10 @@ def read_time_object(value: dict[str, object], *, end: bool) -> Clock | str:
 
 
 def whole(value: object) -> int | None:
-    """A whole number of JSON that is written as one: 9, and not 9.0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 86_400 else None
+    """A whole number of JSON, also when it is written 9.0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not -86_400 <= value <= 86_400:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def _of_seconds(seconds: Fraction, *, end: bool) -> Clock | str:

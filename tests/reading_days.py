@@ -141,12 +141,12 @@ def _slots(walk: Walk, node: Node, times: Times, *, day: str | None) -> None:
         _text(walk, value, node, times)
     elif _is_pair(walk, items):
         _pair(walk, items, node, times)
-    elif not _join(walk, items, node, times, day=day):
+    elif times.starts or not _join(walk, items, node, times, day=day):
         times.failed = True
         if len(items) > 1:
             reason = _several(walk, [item.value for item in items])
-            is_chain = reason == "several_slots" and _may_join(walk, items)
-            walk.find(node, reason, rank=1 if is_chain else 2)
+            times.apart = reason == "several_slots" and _may_join(walk, items)
+            walk.find(node, reason)
         elif is_number(value):
             walk.find(node, "slot_starts" if items else "bare_number")
         else:
@@ -202,11 +202,10 @@ def _join(walk: Walk, items: list[Node], node: Node, times: Times, *, day: str |
         else:
             _slot(aside, item, item, own, day=day)
         readings.append(settle(aside, item, own, says=None))
+    # Also where they are apart, their times of four digits are some of the document's.
     walk.fours.extend(aside.fours)
     stamps = [stamp for own in parts for stamp in (*own.starts, *own.ends)]
     if not is_one_clock([stamp.clock for stamp in stamps]) or joint_interval(readings) is None:
-        # Their times of four digits are some of the document's all the same.
-        walk.fours.extend(aside.fours)
         return False
     walk.join(aside)
     start = min((own.starts[0] for own in parts), key=lambda stamp: stamp.clock.micros)

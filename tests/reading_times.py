@@ -57,6 +57,8 @@ class Times:
     """A slot key that says closed."""
     blank: bool = False
     """Both a start and an end are there and empty, which the policy takes as closed."""
+    apart: bool = False
+    """Slots that the policy would have as one, were they not apart."""
     all_day: list[Node] = field(default_factory=list)
     """Flags that say: around the clock."""
 
@@ -69,6 +71,10 @@ class Reading:
     start: int | None = None
     end: int | None = None
     zones: list[Zone] = field(default_factory=list)
+    apart: bool = False
+    """Slots that the policy would have as one are apart, and that is what is wrong with the day."""
+    clocks: list[Clock] = field(default_factory=list)
+    """How the times of an open day were written."""
 
 
 def minutes_apart(walk: Walk, node: Node) -> dict[str, Member]:
@@ -156,6 +162,7 @@ def text_clock(walk: Walk, text: str, *, start: bool) -> Clock | str:
 def settle(walk: Walk, at: Node, times: Times, *, says: bool | None) -> Reading:
     """Hold together all that was gathered about one day at `at`. `says`: what the day's own flags say."""
     reading = Reading("bad", zones=times.zones)
+    reading.apart = times.apart
     if times.failed:
         return reading
     given = bool(times.starts or times.ends)
@@ -176,6 +183,7 @@ def settle(walk: Walk, at: Node, times: Times, *, says: bool | None) -> Reading:
         if not odd:
             reading.state = "open"
             reading.start, reading.end = times.starts[0].clock.micros, times.ends[0].clock.micros
+            reading.clocks = [stamp.clock for stamp in (*times.starts, *times.ends)]
         for node, reason in odd:
             walk.find(node, reason)
     return reading

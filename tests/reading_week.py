@@ -155,6 +155,7 @@ class Week:
         sets = [set(each) for each in named]
         if len(sets) > 1 and any("" in each or each != sets[0] for each in sets):
             self.walk.find(entry, "contradiction", rank=0)
+            return []
         return named[0]
 
     def _names(self, node: Node) -> list[str]:
