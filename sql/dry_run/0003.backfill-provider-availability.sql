@@ -1439,10 +1439,10 @@ LEFT JOIN LATERAL (
                                             WHEN leaf.value - '{hours,minutes,seconds,nanos}'::text[] <> '{}' OR (leaf.value -> 'hours') = '24' AND leaf.value - 'hours' <> '{}' THEN '?'
                                             WHEN EXISTS (
                                                 SELECT FROM jsonb_each(leaf.value) AS m (key, value)
-                                                WHERE m.value::text !~ CASE m.key WHEN 'hours' THEN '^(?:1?[0-9]|2[0-4])(?:[.]0+)?$' WHEN 'nanos' THEN '^0(?:[.]0+)?$' ELSE '^[1-5]?[0-9](?:[.]0+)?$' END
+                                                WHERE m.value::text !~ CASE m.key WHEN 'hours' THEN '^(?:1?[0-9]|2[0-4])$' WHEN 'nanos' THEN '^0$' ELSE '^[1-5]?[0-9]$' END
                                             ) THEN '?'
-                                            ELSE lpad(split_part(coalesce(leaf.value ->> 'hours', '0'), '.', 1), 2, '0') || ':' || lpad(split_part(coalesce(leaf.value ->> 'minutes', '0'), '.', 1), 2, '0')
-                                                || ':' || lpad(split_part(coalesce(leaf.value ->> 'seconds', '0'), '.', 1), 2, '0')
+                                            ELSE lpad(coalesce(leaf.value ->> 'hours', '0'), 2, '0') || ':' || lpad(coalesce(leaf.value ->> 'minutes', '0'), 2, '0')
+                                                || ':' || lpad(coalesce(leaf.value ->> 'seconds', '0'), 2, '0')
                                         END
                                     END AS plain
                                 OFFSET 0
