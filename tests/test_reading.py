@@ -133,8 +133,10 @@ def test_every_name_is_read_alike_wherever_it_stands(connection: psycopg.Connect
     assert found[:5] == []
 
 
-# KNOWN GAP: on this commit the two readings still differ in at least one of 55,000 made-up documents. To be mended first.
-@pytest.mark.xfail(strict=False, reason="the two readings differ in at least one made-up document; see CHANGELOG, Known gaps")
+# KNOWN GAP: the two readings still differ in at least one of these 55,000 documents. To be mended first.
+@pytest.mark.xfail(
+    strict=False, reason="the two readings differ in at least one made-up document; see CHANGELOG, Known gaps"
+)
 # The same documents in every run: nobody's build fails for a new one. `python -m tests.fuzz_reading` makes others.
 @settings(
     derandomize=True,
