@@ -154,7 +154,7 @@ def _slots(walk: Walk, node: Node, times: Times, *, day: str | None) -> None:
 
 
 def _is_time_text(policy: Policy, value: object) -> bool:
-    return isinstance(value, str) and isinstance(read_clock(value, end=True, policy=policy), Clock)
+    return isinstance(value, str) and isinstance(read_clock(words.trimmed(value), end=True, policy=policy), Clock)
 
 
 def _several(walk: Walk, values: list[object]) -> str:

@@ -171,7 +171,7 @@ class Week:
         return named
 
     def _no_day_name(self, value: object) -> str:
-        if is_number(value) or (isinstance(value, str) and words.is_digits(value)):
+        if is_number(value) or (isinstance(value, str) and words.is_digits(value) and not words.too_long(value)):
             return "day_number"
         if isinstance(value, str) and words.is_group(value, self.walk.policy.day_names):
             return "day_group"
