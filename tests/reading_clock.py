@@ -87,9 +87,9 @@ def read_time_object(value: dict[str, object], *, end: bool) -> Clock | str:
     """Read `{"hours": 9, "minutes": 30}`."""
     parts = dict.fromkeys(_PARTS, 0)
     for key, part in value.items():
-        if key not in _PARTS or (number := whole(part)) is None or not 0 <= number <= _PARTS[key]:
+        if key not in _PARTS or not isinstance(part, int) or isinstance(part, bool) or not 0 <= part <= _PARTS[key]:
             return "not_a_time"
-        parts[key] = number
+        parts[key] = part
     if not value or (parts["hours"] == 24 and len(value) > 1):
         return "not_a_time"
     return _of_seconds(Fraction(parts["hours"] * 3_600 + parts["minutes"] * 60 + parts["seconds"]), end=end)

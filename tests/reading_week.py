@@ -130,8 +130,8 @@ class Week:
         named: list[str] = []
         if isinstance(entry.value, str):
             policy = self.walk.policy
-            is_group = policy.on("day_groups") and words.is_group(entry.value, policy.day_names)
-            is_day = is_group or bool(policy.days_named(entry.value))
+            is_group = words.is_group(entry.value, policy.day_names) and words.is_joined_in_order(entry.value)
+            is_day = (is_group and policy.on("day_groups")) or bool(policy.days_named(entry.value))
             self.walk.find(entry, "days_without_times" if is_day else "text")
         elif not isinstance(entry.value, dict):
             self.walk.find(entry, "no_day")
@@ -171,7 +171,10 @@ class Week:
         return named
 
     def _no_day_name(self, value: object) -> str:
-        if is_number(value) or (isinstance(value, str) and words.is_digits(value) and not words.too_long(value)):
+        if is_number(value) or (
+            # White space around them counts to the length, over which nothing is read.
+            isinstance(value, str) and words.is_digits(value) and (value.isdigit() or not words.too_long(value))
+        ):
             return "day_number"
         if isinstance(value, str) and words.is_group(value, self.walk.policy.day_names):
             return "day_group"

@@ -230,6 +230,11 @@ def is_digits(text: str) -> bool:
     return re.fullmatch("[0-9]+", trimmed(text)) is not None
 
 
+def is_joined_in_order(text: str) -> bool:
+    """Names joined to lists, of days and of ranges from one day to another."""
+    return all(len(_RANGE_JOINTS.split(part)) <= 2 for part in _LIST_JOINTS.split(name_of(text)))
+
+
 def is_date(text: str) -> bool:
     return re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", trimmed(text)) is not None
 

