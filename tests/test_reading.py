@@ -5,8 +5,8 @@ Once, by hand, 1,000,000 documents in 1,000 rounds, 798 of them under a made-up 
 15,854 empty, 785,395 rejected for 36 reasons. 56,882 converted without their policy too, and to the same rows with it;
 50,240 were tried with one day unreadable, and none of them gave a row.
 
-36 were read differently: 26 are rejected by both, for another reason or at another place; 9 by the SQL reading only, all
-for 1.0 in a time object, which neither reads since; 1 by the independent reading only: a key that the policy calls
+36 were read differently: 26 are rejected by both, for another reason or at another place; 9 by the SQL reading only,
+all for 1.0 in a time object, which neither reads since; 1 by the independent reading only: a key that the policy calls
 closed_or_end, below a key that nobody knows.
 """
 
