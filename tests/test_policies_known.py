@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,12 @@ NEEDED = {known.id for known in all_documents() if known.kind == "mapping" or co
 
 def test_every_document_that_needs_to_be_told_something_is_listed() -> None:
     assert set(TOLD) == NEEDED
+
+
+def test_the_readme_lists_what_no_policy_reads() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^- (.+)$", readme.split("No setting is there for")[1].split("A column of")[0], re.MULTILINE)
+    assert sorted(listed) == sorted(each.unsupported for each in TOLD.values() if each.settings is None)
 
 
 @pytest.mark.parametrize("name", [name for name, each in TOLD.items() if each.settings is not None])
