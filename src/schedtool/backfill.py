@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from schedtool import batches, dry_run, jobs, records, rejects, settings
+from schedtool import batches, dry_run, jobs, ranges, records, rejects, settings
 from schedtool.database import connect, read_only
 from schedtool.errors import Failed, UsageError
 from schedtool.reconnect import Runs, keep_going
@@ -108,7 +108,7 @@ def _once(
     notify: Callable[[object], None],
     wait: float,
 ) -> batches.Result:
-    from schedtool.ledger import locked  # noqa: PLC0415 - yoyo takes longer to import than all else
+    from schedtool.lock import locked  # noqa: PLC0415 - yoyo takes longer to import than all else
 
     work = batches.work_of(project, migration)
     if work is None:
@@ -146,12 +146,12 @@ def census(
         raise UsageError(f"{migration.id} reads no settings, so it takes no policy", code="no_settings")
     with ExitStack() as stack:
         connection = stack.enter_context(closing(connect(target, application="dry run", wait=wait, read_only=True)))
-        at_once = workers or batches.default_workers(connection)
+        at_once = workers or ranges.tried(lambda: batches.default_workers(connection))
         wanted: Mapping[str, Any] = {}
         if number is not None:
-            wanted = settings.foresee(connection, project, number, policy=policy)
+            wanted = ranges.tried(lambda: settings.foresee(connection, project, number, policy=policy))
             if policy.given:
-                settings.widens(connection, project, number, wanted)
+                ranges.tried(lambda: settings.widens(connection, project, number, wanted))
         return dry_run.census(
             connection,
             project,

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
 
@@ -20,11 +20,14 @@ from schedtool.database import explain_error, run
 from schedtool.jobs import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
+    from schedtool.database import Result
     from schedtool.sqlfile import Keys, SqlFile
+
+Answer = TypeVar("Answer")
 
 KEYS: Final = 20_000
 """Keys per range: enough for a parallel plan to be worth it, and for the answers to fit into memory."""
@@ -52,7 +55,7 @@ class Extent:
 
 def extent(connection: Connection[Any], keys: Keys) -> Extent:
     """Return about how many keys a table has, and of which type they are."""
-    found = answer(connection, "range_ends", over=keys)[0]
+    found = _asked(connection, "range_ends", keys)
     return Extent(found["estimate"], found["key_type"])
 
 
@@ -61,12 +64,12 @@ def ranges(connection: Connection[Any], keys: Keys, *, size: int = KEYS) -> Iter
 
     Each step is a statement of its own; the connection must not be in a transaction when the next one is asked for.
     """
-    ends = answer(connection, "range_ends", over=keys)[0]
+    ends = _asked(connection, "range_ends", keys)
     if ends["first_key"] is None:
         return
     after, begin = ends["first_key"], True
     while True:
-        step = _tried(connection, keys, after=after, begin=begin, end=ends["last_key"], size=size)
+        step = _asked(connection, "range_step", keys, after=after, begin=begin, end=ends["last_key"], size=size)
         if not step["n"]:
             return
         yield Range(step["first_key"], step["last_key"], step["n"])
@@ -82,25 +85,24 @@ def read(connection: Connection[Any], file: SqlFile, values: Mapping[str, str]) 
         SchedtoolError: It fails for another reason, or too often.
         psycopg.errors.UndefinedObject and its kin: What the file names is not there; the caller knows what that means.
     """
-    for tries in range(1, TRIES + 1):
-        try:
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            try:
-                # Compiling a large expression anew for every range costs more than reading the range (20 s to 0.7 s).
-                connection.execute("SELECT set_config('jit', 'off', true)")
-                results = run(connection, file.text, values)
-            finally:
-                if not connection.closed:
-                    connection.execute("ROLLBACK")
-        except psycopg.Error as error:
-            if error.sqlstate in RETRIED and tries < TRIES:
-                time.sleep(random.uniform(0.5, 1.5) * min(0.1 * 2**tries, 5.0))  # noqa: S311 - jitter
-                continue
-            if error.sqlstate in MISSING:
-                raise
-            raise explain_error(error, file=file.path, text=file.text) from error
-        return results[-1].dicts() if results else []
-    raise AssertionError  # the last try returns or raises
+    try:
+        results = tried(lambda: _once(connection, file, values))
+    except psycopg.Error as error:
+        if error.sqlstate in MISSING:
+            raise
+        raise explain_error(error, file=file.path, text=file.text) from error
+    return results[-1].dicts() if results else []
+
+
+def _once(connection: Connection[Any], file: SqlFile, values: Mapping[str, str]) -> list[Result]:
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        # Compiling a large expression anew for every range costs more than reading the range (20 s to 0.7 s).
+        connection.execute("SELECT set_config('jit', 'off', true)")
+        return run(connection, file.text, values)
+    finally:
+        if not connection.closed:
+            connection.execute("ROLLBACK")
 
 
 def read_each(
@@ -150,12 +152,11 @@ def read_each(
 MISSING: Final = frozenset({"42P01", "42703", "42883", "3F000", "42501", "42704"})
 
 
-def _tried(connection: Connection[Any], keys: Keys, **parameters: object) -> dict[str, Any]:
+def tried(ask: Callable[[], Answer]) -> Answer:
+    """Ask, and again where a standby or a timeout cancels it; what still fails after so many tries is raised."""
     for tries in range(1, TRIES + 1):
         try:
-            return answer(
-                connection, "range_step", over=keys, **{key: _said(value) for key, value in parameters.items()}
-            )[0]
+            return ask()
         except psycopg.Error as error:
             if error.sqlstate not in RETRIED or tries == TRIES:
                 raise
@@ -163,5 +164,6 @@ def _tried(connection: Connection[Any], keys: Keys, **parameters: object) -> dic
     raise AssertionError  # the last try returns or raises
 
 
-def _said(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _asked(connection: Connection[Any], name: str, keys: Keys, **parameters: object) -> dict[str, Any]:
+    said = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in parameters.items()}
+    return tried(lambda: answer(connection, name, over=keys, **said)[0])
