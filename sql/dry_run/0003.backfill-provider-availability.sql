@@ -1103,7 +1103,7 @@ LEFT JOIN LATERAL (
                             WHEN btrim(e.key, words.blank) ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN ' 2date'
                             WHEN NOT c.may_be_day THEN NULL
                             WHEN e.value <> 'null' AND lower(e.key COLLATE "C") ~ words.day_inside
-                                OR c.inside ~ 'start|end|available|closed|either|close|slots|named'
+                                OR c.inside ~ 'start|end|available|closed|either|close|shut|slots|named'
                                 OR e.value::text ~* words.hours_text THEN ' 2unknown_day'
                         END AS reason
                         OFFSET 0
@@ -1661,7 +1661,7 @@ LEFT JOIN LATERAL (
                                                 WHEN words.named ? translate(lower(btrim(leaf.key, words.blank) COLLATE "C"), words.capitals, words.smalls) THEN leaf.value <> 'null'
                                                 ELSE leaf.name ~ words.numbered AND NOT leaf.is_empty AND leaf.value <> '0'
                                                     OR leaf.value::text ~* words.times_text
-                                                    OR coalesce(g.inside ~ '\m(start|end|either|close)\M', false)
+                                                    OR coalesce(g.inside ~ '\m(start|end|either|close|shut)\M', false)
                                             END THEN ' 2unknown_key' END
                                         )
                                     END AS when_open,
