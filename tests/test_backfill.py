@@ -17,7 +17,7 @@ import pytest
 
 from schedtool import dry_run
 from schedtool.database import Target, connect
-from schedtool.ledger import locked
+from schedtool.lock import locked
 from tests import servers, small_project
 
 if TYPE_CHECKING:

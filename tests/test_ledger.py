@@ -10,7 +10,7 @@ from psycopg import sql
 
 from schedtool.database import Target, connect
 from schedtool.errors import Busy, Failed
-from schedtool.ledger import locked
+from schedtool.lock import locked
 from schedtool.records import records
 from tests.servers import PASSWORD, Database
 from tests.team import Team, value

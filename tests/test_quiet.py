@@ -14,7 +14,7 @@ import pytest
 
 from schedtool import embedded
 from schedtool.database import Target, connect
-from schedtool.ledger import locked
+from schedtool.lock import locked
 from tests import servers
 from tests.journey import insert_documents
 from tests.servers import Database

@@ -310,12 +310,12 @@ def test_with_records_a_failing_migration_is_not_recorded(
 def test_with_records_it_keeps_away_while_schedtool_is_at_work(
     small: Small, items: Database, run_cli: RunCli, run_script: Callable[[Database, str], Outcome]
 ) -> None:
-    from schedtool import database, ledger  # noqa: PLC0415 the ledger brings yoyo with it
+    from schedtool import database, lock  # noqa: PLC0415 the lock brings yoyo with it
 
     text = run_cli("script", "--records", "--project", small.root).stdout
     with (
         database.connect(database.Target(items.conninfo), application="test") as connection,
-        ledger.locked(connection, wait=0, notify=print),
+        lock.locked(connection, wait=0, notify=print),
     ):
         outcome = run_script(items, text)
 

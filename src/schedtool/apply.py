@@ -275,7 +275,7 @@ def _locked(
     notify: Callable[[object], None],
 ) -> tuple[Ran, ...]:
     # yoyo takes longer to import than everything else together, and a run with nothing to do needs none of it.
-    from schedtool.ledger import locked  # noqa: PLC0415
+    from schedtool.lock import locked  # noqa: PLC0415
 
     with locked(connection, wait=wait, notify=notify) as ledger:
         # Somebody may have been at work until we got the lock.

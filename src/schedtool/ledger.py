@@ -2,19 +2,17 @@
 
 yoyo runs a migration on one connection and records it afterwards on another, holds its lock in a row that outlives a
 killed process, and probes the server with statements that fail. `Ledger` keeps yoyo's tables and the text of its
-statements, and does the rest on one session of ours: the advisory lock, the migration, the record and the history are
-in the same hands, and the last three in the same transaction. Plain `yoyo list`, `apply` and `rollback` go on working.
+statements, and does the rest on one session of ours: the advisory lock (see `lock`), the migration, the record and the
+history are in the same hands, and the last three in the same transaction. Plain `yoyo list`, `apply` and `rollback` go
+on working.
 """
 
 from __future__ import annotations
 
 import getpass
-import hashlib
 import os
 import socket
-import time
 import uuid
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,13 +25,11 @@ from yoyo.utils import change_param_style
 
 from schedtool import __version__, records
 from schedtool.database import run, tool_sql
-from schedtool.errors import Busy, Failed
-from schedtool.pooler import server_process
+from schedtool.errors import Failed
 from schedtool.records import answer
-from schedtool.sessions import session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from psycopg import Connection
 
@@ -42,36 +38,9 @@ if TYPE_CHECKING:
 Operation = Literal["apply", "rollback", "repair", "adopt"]
 Outcome = Literal["started", "done", "failed", "refused", "busy", "interrupted"]
 
-POLL_S = 0.2
-"""How often the lock is tried again: often enough not to be noticed, seldom enough not to be load."""
-
-# The first half of the advisory lock's key: "sched" on a telephone's keys, so that other tools' locks stay apart.
-LOCK_CLASS = 72433
 # What schedtool's own tables are made from, in the package's sql folder, and which table tells that each has been run.
 OWN_TABLES = {"schedtool_history": "tables_history", "schedtool_job": "tables_job"}
-LOCK_TABLE = "yoyo_lock"
 YOYO_OPERATIONS = {"apply": "apply", "rollback": "rollback", "repair": "mark", "adopt": "mark"}
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """Somebody else holds the lock, and we wait for it."""
-
-    holder: str
-    wait_s: float
-
-    def __str__(self) -> str:
-        return f"waiting up to {self.wait_s:g} s for the lock held by {self.holder}"
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something done on the way that whoever runs us should know."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
 
 
 @dataclass(frozen=True)
@@ -274,94 +243,3 @@ def os_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-@contextmanager
-def locked(connection: Connection[Any], *, wait: float, notify: Callable[[object], None]) -> Iterator[Ledger]:
-    """Hold the tool's lock on this session, with every table of the tool in place.
-
-    The lock is a session advisory lock, so it ends with the session whatever happens to this process, and it is held by
-    the session that runs the migrations, so it does not end before they do. yoyo's own lock is taken as well, which
-    keeps plain yoyo out.
-
-    Args:
-        connection: In autocommit mode, with the target schema as its search path.
-        wait: Seconds to wait for another holder.
-        notify: Told when it waits, and when it clears away what a killed run has left.
-
-    Raises:
-        Busy: Somebody else holds the lock after `wait` seconds; the message says who.
-        Failed: The role may not create the tool's tables.
-    """
-    row = connection.execute("SELECT current_schema()").fetchone()
-    key = {"class": LOCK_CLASS, "key": _lock_key(row[0] if row else "")}
-    deadline = time.monotonic() + wait
-    told = False
-    while not answer(connection, "lock_try", **key)[0]["taken"]:
-        holder = _holder(answer(connection, "lock_holder", **key))
-        if time.monotonic() >= deadline:
-            raise Busy(
-                f"another schedtool is at work on this schema: {holder}",
-                hint="try again when it has ended, or give --wait SECONDS; nothing was changed",
-                code="locked",
-            )
-        if not told:
-            notify(Waiting(holder, wait))
-            told = True
-        time.sleep(min(POLL_S, max(0.01, deadline - time.monotonic())))
-    try:
-        ledger = Ledger(connection)
-        ledger.init_database()
-        _keep_yoyo_out(connection, deadline=deadline, wait=wait, notify=notify)
-        try:
-            yield ledger
-        except BaseException:
-            with suppress(psycopg.Error):
-                ledger.undo_database()
-            raise
-        finally:
-            with suppress(psycopg.Error):
-                if LOCK_TABLE in records.tables(connection):
-                    answer(connection, "yoyo_lock_drop", pid=-server_process(connection))
-    finally:
-        # A session that is gone has given its lock back; one that goes on (behind a pooler) must not keep it.
-        with suppress(psycopg.Error):
-            answer(connection, "lock_release", **key)
-
-
-def _keep_yoyo_out(
-    connection: Connection[Any], *, deadline: float, wait: float, notify: Callable[[object], None]
-) -> None:
-    told = False
-    while not answer(connection, "yoyo_lock_take"):
-        rows = answer(connection, "yoyo_lock_read")
-        if not rows:
-            continue
-        pid, age = rows[0]["pid"], rows[0]["age_s"]
-        if pid < 0:
-            # Only a holder of the advisory lock writes a negative number, and that is us now: its session is gone.
-            answer(connection, "yoyo_lock_drop", pid=pid)
-            notify(Note(f"cleared the lock of a schedtool that was killed (server process {-pid}, {age} s ago)"))
-            continue
-        holder = f"plain yoyo, process {pid} on its own machine, since {age} s (table yoyo_lock)"
-        if time.monotonic() >= deadline:
-            raise Busy(
-                f"this schema is locked by {holder}",
-                hint="wait for it with --wait SECONDS; if that process is gone, `yoyo break-lock` removes its lock",
-                code="locked_by_yoyo",
-            )
-        if not told:
-            notify(Waiting(holder, wait))
-            told = True
-        time.sleep(min(POLL_S, max(0.01, deadline - time.monotonic())))
-
-
-def _lock_key(schema: str) -> int:
-    """Give a schema its number: advisory locks know the database, but not the schema."""
-    return int.from_bytes(hashlib.sha256(schema.encode()).digest()[:4], "big", signed=True)
-
-
-def _holder(rows: list[dict[str, Any]]) -> str:
-    if not rows:
-        return "a session that is just ending"
-    return "; ".join(session(row) for row in rows)

@@ -81,7 +81,7 @@ def repair(
         migration = project.find(beginning)
         if states[migration.id].state == "applied" or (states[migration.id].state == "pending" and not adopt):
             return Repaired(migration.id, states[migration.id].state, "")
-        from schedtool.ledger import locked  # noqa: PLC0415 - yoyo is slow to import; see apply
+        from schedtool.lock import locked  # noqa: PLC0415 - yoyo is slow to import; see apply
 
         with locked(connection, wait=wait, notify=notify) as ledger:
             states = {found.id: found for found in read(connection, project)}

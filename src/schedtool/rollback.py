@@ -117,7 +117,7 @@ def rollback(
         if not confirm([migration.id for migration in chosen]):
             raise Refused("not confirmed; nothing was changed", code="not_confirmed")
         # yoyo takes longer to import than everything else together; see apply.
-        from schedtool.ledger import locked  # noqa: PLC0415
+        from schedtool.lock import locked  # noqa: PLC0415
 
         done = []
         with locked(connection, wait=wait, notify=notify) as ledger:

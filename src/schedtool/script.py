@@ -101,7 +101,8 @@ def _commented(text: str) -> str:
 
 def _with_records(chosen: Sequence[Migration], schema: str) -> Script:
     # Only here: the ledger brings yoyo with it.
-    from schedtool.ledger import LOCK_CLASS, OWN_TABLES  # noqa: PLC0415
+    from schedtool.ledger import OWN_TABLES  # noqa: PLC0415
+    from schedtool.lock import LOCK_CLASS  # noqa: PLC0415
 
     for migration in chosen:
         if not migration.transactional:
