@@ -160,8 +160,10 @@ def test_a_server_that_does_not_come_back_ends_the_run_as_busy_and_the_next_one_
 def test_status_from_elsewhere_tells_progress_rate_time_left_and_who_runs_it(
     empty_database: Database, small: Small, run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Told often, by one worker, so that it is seen long before the end on a quick machine too.
+    # Told often, and the second half takes long: it is seen before the end, however slow whoever looks is.
     monkeypatch.setattr("schedtool.collectors.TELL_EVERY_S", 0.01)
+    late = SLOW.replace("WITH read", "SELECT pg_sleep(0.2) WHERE :'first'::bigint > 1000;\n    WITH read")
+    small.write("sql/batches/0002.fill-copied.sql", late)
     make(empty_database.conninfo, small)
     said: list[str] = []
 

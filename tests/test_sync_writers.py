@@ -78,25 +78,26 @@ NEW_WRITES = {
 }  # fmt: skip
 
 
-def at_least(server: Server, write: str) -> None:
-    if "MERGE" in write and server.major < 15:
-        pytest.skip("this server has no MERGE")
+def written(app: Database, server: Server, write: str) -> bool:
+    """Write, and say whether the server can: before 15, MERGE must be an error of syntax and no more."""
+    if "MERGE" not in write or server.major >= 15:
+        execute(app, write)
+        return True
+    with pytest.raises(psycopg.errors.SyntaxError):
+        execute(app, write)
+    return False
 
 
 @pytest.mark.parametrize("write", OLD_WRITES.values(), ids=OLD_WRITES)
 def test_every_statement_that_writes_documents_reaches_the_rows(app: Database, server: Server, write: str) -> None:
-    at_least(server, write)
-    execute(app, write)
-
-    assert both(app) == ALL_TEN
+    if written(app, server, write):
+        assert both(app) == ALL_TEN
 
 
 @pytest.mark.parametrize("write", NEW_WRITES.values(), ids=NEW_WRITES)
 def test_every_statement_that_writes_rows_reaches_the_documents(app: Database, server: Server, write: str) -> None:
-    at_least(server, write)
-    execute(app, write)
-
-    assert both(app) == ALL_TEN
+    if written(app, server, write):
+        assert both(app) == ALL_TEN
 
 
 def test_copy_into_either_table_reaches_the_other(app: Database) -> None:

@@ -29,6 +29,7 @@ from psycopg.conninfo import make_conninfo
 
 from schedtool import embedded
 from schedtool.project import shipped
+from tests.clusters import wait_for
 from tests.servers import Database, Server, clean_environ
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def play(database: Database, *, documents: int, rows: int, seed: int, batches: b
     thread.start()
     try:
         with writing([*old, *new]):
-            time.sleep(0.2)
+            wait_for(lambda: all(writer.writes for writer in (*old, *new)), "every writer to have written")
             apply = run(database, "apply", "--contract", "--yes", *(() if batches else ("--no-batches",)))
     finally:
         sampler.stop.set()
