@@ -15,8 +15,11 @@ FROM (
     FOR NO KEY UPDATE
 ) AS locked;
 
--- The rows' triggers let this transaction pass: the documents are where these rows come from.
-SELECT set_config('schedtool.sync', 'document', true), set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true);
+-- The rows' triggers let this transaction pass: the documents are where these rows come from. No sequential scans:
+-- planned while provider_availability is still empty, the statement would go on reading all of it for every range.
+SELECT
+    set_config('schedtool.sync', 'document', true), set_config('jit', 'off', true),
+    set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true);
 
 -- Planned once in a session: to plan it costs some 40 ms, more than two hundred documents do.
 DO $do$
@@ -25,7 +28,7 @@ BEGIN
         EXECUTE $fill$
 PREPARE schedtool_fill AS
 WITH documents AS MATERIALIZED (
-    SELECT p.id, md5(p.availability::text) AS document_hash, r.*
+    SELECT p.id, r.outcome, r.reason, r.path, r.value, r.days, r.available, r.starts, r.ends, r.zones
     FROM providers AS p
     CROSS JOIN LATERAL provider_availability_read(p.availability, $3::jsonb) AS r
     WHERE p.id BETWEEN $1 AND $2
@@ -35,10 +38,13 @@ WITH documents AS MATERIALIZED (
             ELSE pg_size_bytes('not in a transaction: run this file with psql -1' || left(p.id::text, 0)) > 0
         END
 ),
-days AS MATERIALIZED (
-    SELECT d.id, n.day, n.available, n.start_time, n.end_time, n.zone
+-- Its arrays side by side. In the list of columns: as a table, each would be written down for every document.
+days AS NOT MATERIALIZED (
+    SELECT
+        d.id, unnest(d.days) AS day, unnest(d.available) AS available, unnest(d.starts) AS start_time, unnest(d.ends) AS end_time,
+        unnest(d.zones) AS zone
     FROM documents AS d
-    CROSS JOIN LATERAL unnest(d.days, d.available, d.starts, d.ends, d.zones) AS n (day, available, start_time, end_time, zone)
+    WHERE d.outcome = 'converted'
 ),
 standing AS MATERIALIZED (
     SELECT
@@ -64,19 +70,21 @@ inserted AS (
     INSERT INTO provider_availability (provider_id, day_of_week, is_available, start_time, end_time, timezone)
     SELECT n.id, n.day, n.available, n.start_time, n.end_time, n.zone
     FROM days AS n
-    WHERE NOT EXISTS (SELECT FROM differing AS f WHERE f.provider_id = n.id)
-        AND NOT EXISTS (SELECT FROM standing AS s WHERE s.provider_id = n.id AND s.day_of_week = n.day)
-    ORDER BY n.id, n.day
+    -- Most often nothing stands yet, and then nothing is compared.
+    WHERE CASE WHEN EXISTS (SELECT FROM standing) THEN
+        n.id NOT IN (SELECT f.provider_id FROM differing AS f)
+            AND (n.id, n.day) NOT IN (SELECT s.provider_id, s.day_of_week FROM standing AS s)
+    ELSE true END
     RETURNING provider_id
 ),
 rejects AS MATERIALIZED (
-    SELECT d.id, d.path, d.value, d.reason, d.document_hash
-    FROM documents AS d
-    WHERE d.outcome = 'rejected'
-    UNION ALL
-    SELECT d.id, '$', f.day, 'row_differs', coalesce(d.document_hash, '')
-    FROM differing AS f
-    JOIN documents AS d ON d.id = f.provider_id
+    SELECT p.id, c.path, c.value, c.reason, coalesce(md5(p.availability::text), '') AS document_hash
+    FROM (
+        SELECT d.id, d.path, d.value, d.reason FROM documents AS d WHERE d.outcome = 'rejected'
+        UNION ALL
+        SELECT f.provider_id, '$', f.day, 'row_differs' FROM differing AS f
+    ) AS c (id, path, value, reason)
+    JOIN providers AS p ON p.id = c.id AND p.id BETWEEN $1 AND $2
 ),
 noted AS (
     INSERT INTO provider_availability_rejects AS j (provider_id, path, value, reason, document_hash, stale)

@@ -62,9 +62,9 @@ FROM (
             WHEN all_of.n = 0 AND (given.doc IS NULL OR given.doc IN ('null', '{}', '[]', '""')) THEN 'empty'
         END AS outcome,
         CASE WHEN all_of.fit THEN
-            CASE all_of.shape
-                WHEN 1 THEN 'weekday: flag' WHEN 2 THEN 'weekday: list of objects' WHEN 3 THEN 'weekday: list of texts'
-                WHEN 4 THEN 'weekday: object' WHEN 5 THEN 'weekday: text' ELSE 'weekday'
+            CASE all_of.forms >> 3
+                WHEN 1 THEN 'weekday: flag' WHEN 2 THEN 'weekday: list of objects' WHEN 4 THEN 'weekday: list of texts'
+                WHEN 8 THEN 'weekday: object' WHEN 16 THEN 'weekday: text' ELSE 'weekday'
             END
         END AS shape,
         CASE WHEN all_of.fit THEN all_of.days END AS days,
@@ -83,11 +83,11 @@ FROM (
     ) AS zone
     CROSS JOIN LATERAL (
         SELECT
-            -- A sum of different bits is their union: no day comes twice. Days of several forms go the long way.
-            bool_and(k.fits) AND sum(k.bit) = bit_or(k.bit) AND min(k.shape) IS NOT DISTINCT FROM max(k.shape)
+            -- Names of one form, so that no day comes twice. Days of several forms go the long way.
+            bool_and(k.fits) AND bit_or(k.form) & 7 IN (1, 2, 4) AND bit_or(k.form) >> 3 IN (0, 1, 2, 4, 8, 16)
                 -- A policy may say what these keys are for.
                 AND NOT coalesce(settings -> 'key_names' ?| '{start,starttime,from,end,endtime,to,available,enabled,isavailable,isopen,active,timezone}', false) AS fit,
-            min(k.shape) AS shape,
+            bit_or(k.form) AS forms,
             count(*)::integer AS n,
             array_agg(k.day) AS days,
             array_agg(k.available) AS available,
@@ -95,37 +95,35 @@ FROM (
             array_agg(k.end_time) AS ends,
             array_agg(E'\x1f' || k.key) AS places
         FROM (
-            SELECT e.key, d.day, d.bit, r.fits AND d.day IS NOT NULL AS fits, r.shape, r.available, r.start_time, r.end_time
-            FROM jsonb_each(CASE
-                WHEN jsonb_typeof(given.doc) <> 'object' THEN NULL
-                WHEN zone.name IS NULL THEN given.doc
-                ELSE given.doc - 'timezone'
-            END) AS e (key, value)
-            CROSS JOIN LATERAL (
+            SELECT
+                e.key, e.day, r.fits AND e.day IS NOT NULL AS fits, r.available, r.start_time, r.end_time,
+                r.form | CASE WHEN e.key = e.day THEN 1 WHEN length(e.key) = 3 THEN 2 ELSE 4 END AS form
+            FROM (
                 SELECT
+                    k.key,
+                    given.doc -> k.key AS value,
                     '{"monday": "monday", "tuesday": "tuesday", "wednesday": "wednesday", "thursday": "thursday",
                       "friday": "friday", "saturday": "saturday", "sunday": "sunday",
                       "Monday": "monday", "Tuesday": "tuesday", "Wednesday": "wednesday", "Thursday": "thursday",
                       "Friday": "friday", "Saturday": "saturday", "Sunday": "sunday",
                       "mon": "monday", "tue": "tuesday", "wed": "wednesday", "thu": "thursday",
-                      "fri": "friday", "sat": "saturday", "sun": "sunday"}'::jsonb ->> e.key AS day,
-                    ('{"monday": 1, "tuesday": 2, "wednesday": 4, "thursday": 8, "friday": 16, "saturday": 32, "sunday": 64,
-                       "Monday": 1, "Tuesday": 2, "Wednesday": 4, "Thursday": 8, "Friday": 16, "Saturday": 32, "Sunday": 64,
-                       "mon": 1, "tue": 2, "wed": 4, "thu": 8, "fri": 16, "sat": 32, "sun": 64}'::jsonb -> e.key)::integer AS bit
+                      "fri": "friday", "sat": "saturday", "sun": "sunday"}'::jsonb ->> k.key AS day
+                FROM (SELECT jsonb_object_keys(CASE WHEN jsonb_typeof(given.doc) = 'object' THEN given.doc END) AS key OFFSET 0) AS k
+                WHERE zone.name IS NULL OR k.key <> 'timezone'
                 OFFSET 0
-            ) AS d
+            ) AS e
             CROSS JOIN LATERAL (SELECT e.value AS v OFFSET 0) AS one
             CROSS JOIN LATERAL (
-                SELECT coalesce(t.closed OR t.start_time < t.end_time, false) AS fits, t.shape, NOT t.closed AS available, t.start_time, t.end_time
+                SELECT coalesce(t.closed OR t.start_time < t.end_time, false) AS fits, t.form, NOT t.closed AS available, t.start_time, t.end_time
                 FROM (
                     SELECT
-                        h.shape,
+                        h.form,
                         h.closed,
                         CASE WHEN h.times AND NOT h.closed THEN h.start_text::time END AS start_time,
                         CASE WHEN h.times AND NOT h.closed THEN h.end_text::time END AS end_time
                     FROM (
                     SELECT
-                        g.shape,
+                        g.form,
                         g.start_text,
                         g.end_text,
                         -- Closed decides first; but a slot that is switched off is an absence, and goes the long way.
@@ -148,11 +146,12 @@ FROM (
                             k.v,
                             k.kind,
                             CASE k.kind
-                                WHEN 'array' THEN CASE k.slot_kind WHEN 'string' THEN 3 ELSE 2 END
-                                WHEN 'string' THEN 5
-                                WHEN 'boolean' THEN 1
-                                WHEN 'object' THEN 4
-                            END AS shape,
+                                WHEN 'array' THEN CASE k.slot_kind WHEN 'string' THEN 32 ELSE 16 END
+                                WHEN 'string' THEN 128
+                                WHEN 'boolean' THEN 8
+                                WHEN 'object' THEN 64
+                                ELSE 0
+                            END AS form,
                             CASE k.slot_kind
                                 WHEN 'string' THEN k.slot #>> '{}' ~ '^[0-9:]+-[0-9:]+$'
                                 WHEN 'object' THEN k.slot - ARRAY[k.start_key, k.end_key, k.flag_key] = '{}'
@@ -2217,6 +2216,7 @@ LEFT JOIN LATERAL (
         ) END AS paths
         OFFSET 0
     ) AS written
+    WHERE plain.outcome IS NULL
 ) AS whole ON true
 -- </reading>
     ) AS r
