@@ -76,6 +76,7 @@ BEGIN
     DROP FUNCTION IF EXISTS provider_availability_step(text);
     DROP FUNCTION IF EXISTS provider_availability_agrees(boolean, time, time, text, boolean, time, time, text, jsonb);
     DROP FUNCTION IF EXISTS provider_availability_read_each(jsonb[], jsonb);
+    DROP FUNCTION IF EXISTS provider_availability_read_plain(jsonb, jsonb);
     DROP FUNCTION IF EXISTS provider_availability_read(jsonb, jsonb);
     DROP TABLE IF EXISTS provider_availability_rejects;
     DROP TABLE IF EXISTS provider_availability_zones;

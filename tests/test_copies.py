@@ -42,6 +42,16 @@ def test_every_copy_of_the_reading_is_the_reading() -> None:
         assert pasted == body, f"{copy.name}: python -m tests.paste_reading pastes it anew"
 
 
+def test_what_the_triggers_read_first_is_the_beginning_of_the_reading() -> None:
+    source = paste_reading.SOURCE.read_text(encoding="utf-8")
+    assert paste_reading.plain(source).count("\n") > 50
+    assert paste_reading.paste_plain(source) == source, "python -m tests.paste_reading pastes it anew"
+
+    begin, end = paste_reading.PLAIN_COPY
+    changed = source.split(begin)[0] + begin + "SELECT 1\n" + end + source.split(end)[1]
+    assert paste_reading.paste_plain(changed) == source
+
+
 def test_a_copy_that_was_changed_is_pasted_over() -> None:
     copy = paste_reading.COPIES[0].read_text(encoding="utf-8")
     body = paste_reading.reading(copy)

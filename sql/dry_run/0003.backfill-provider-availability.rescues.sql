@@ -61,6 +61,7 @@ SELECT
     coalesce(plain.zones, whole.zones) AS zones,
     coalesce(plain.places, whole.places) AS places
 FROM (
+    -- <plain>
     -- The short way, for what most documents are: weekdays by their English names, each plainly hours or closed, and
     -- perhaps a timezone. It reads them as the long way below does, which tests hold it to, at a tenth of the cost. Equal
     -- days are read once: the one mention of a day's value is what Memoize keys on.
@@ -206,6 +207,7 @@ FROM (
         ) AS k
     ) AS all_of
     OFFSET 0
+    -- </plain>
 ) AS plain
 LEFT JOIN LATERAL (
     -- The long way, for all others.
