@@ -123,8 +123,12 @@ def read_only(connection: psycopg.Connection[Any]) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
-def execute(connection: psycopg.Connection[Any], text: str, values: Mapping[str, str] | None = None) -> list[Result]:
+def execute(
+    connection: psycopg.Connection[Any], text: str, values: Mapping[str, str] | None = None, *, is_bound: bool = False
+) -> list[Result]:
     """Send the whole text in one message, `:'parameters'` bound as psql binds them; one result per statement.
+
+    With `is_bound` the text has its values already, and is sent as it is.
 
     Raises:
         UsageError: A parameter has no value.
@@ -133,7 +137,7 @@ def execute(connection: psycopg.Connection[Any], text: str, values: Mapping[str,
     given = values or {}
     with _Cursor(connection) as cursor:
         try:
-            cursor.execute(psqlscript.bind(text, given).encode())
+            cursor.execute((text if is_bound else psqlscript.bind(text, given)).encode())
         except psycopg.Error as error:
             note_place(error, text=text, values=given, statement=cursor.finished)
             raise
@@ -147,9 +151,11 @@ def execute(connection: psycopg.Connection[Any], text: str, values: Mapping[str,
         return results
 
 
-def run(connection: psycopg.Connection[Any], text: str, values: Mapping[str, str] | None = None) -> list[Result]:
+def run(
+    connection: psycopg.Connection[Any], text: str, values: Mapping[str, str] | None = None, *, is_bound: bool = False
+) -> list[Result]:
     """Run a text as `execute` does, and keep the results that have columns; by the files' contract the last answers."""
-    return [result for result in execute(connection, text, values) if result.columns]
+    return [result for result in execute(connection, text, values, is_bound=is_bound) if result.columns]
 
 
 @lru_cache

@@ -170,7 +170,7 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
             self._collected = None
         written = records.bound("history_insert", **vars(entry), **_identity())
         message = [records.bound("file_end", search_path=search_path), *(f"{one};" for one in statements), written]
-        return Written(**run(self.connection, "\n".join([*message, "COMMIT;"]))[-1].dicts()[0])
+        return Written(**run(self.connection, "\n".join([*message, "COMMIT;"]), is_bound=True)[-1].dicts()[0])
 
     def mark(self, migration: str, *, operation: Operation) -> datetime:
         """Record a migration as applied, in yoyo's table and log, and return the time it is recorded with.
