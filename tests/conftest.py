@@ -46,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="container|embedded|URL",
         help="the PostgreSQL to test against; default: a container where one can be had, else the embedded server",
     )
+    parser.addoption("--all", action="store_true", help="fail where a program that some tests need is not installed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -59,7 +59,7 @@ class Writers:
         # Each side has its own providers, so that no deadlock is part of this.
         with self._database.connect() as connection:
             while not self._end.is_set():
-                number, hour = self.written[side] % 4 + 1 + 4 * side, self.written[side] // 4 % 7 + 8
+                number, hour = self.written[side] % 4 + 1 + 4 * side, self.written[side] // 4 % 7 + 10
                 document = f'{{"monday": "{hour:02}:00-17:00"}}'
                 try:
                     if side == 0:

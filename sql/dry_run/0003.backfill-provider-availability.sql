@@ -45,7 +45,7 @@ SELECT
     whole.path,
     whole.value,
     coalesce(plain.shape, whole.shape) AS shape,
-    whole.ignored,
+    coalesce(plain.ignored, whole.ignored) AS ignored,
     coalesce(plain.days, whole.days) AS days,
     coalesce(plain.available, whole.available) AS available,
     coalesce(plain.starts, whole.starts) AS starts,
@@ -60,7 +60,7 @@ FROM (
     SELECT
         CASE
             WHEN all_of.fit THEN 'converted'
-            WHEN all_of.n = 0 AND (given.doc IS NULL OR given.doc IN ('null', '{}', '[]', '""')) THEN 'empty'
+            WHEN all_of.n = 0 AND given.aside IS NULL AND (given.doc IS NULL OR given.doc IN ('null', '{}', '[]', '""')) THEN 'empty'
         END AS outcome,
         CASE WHEN all_of.fit THEN
             CASE all_of.forms >> 3
@@ -68,13 +68,31 @@ FROM (
                 WHEN 8 THEN 'weekday: object' WHEN 16 THEN 'weekday: text' ELSE 'weekday'
             END
         END AS shape,
+        CASE WHEN all_of.fit THEN (SELECT array_agg('$.' || a.key ORDER BY '$.' || a.key) FROM unnest(given.aside) AS a (key)) END AS ignored,
         CASE WHEN all_of.fit THEN all_of.days END AS days,
         CASE WHEN all_of.fit THEN all_of.available END AS available,
         CASE WHEN all_of.fit THEN all_of.starts END AS starts,
         CASE WHEN all_of.fit THEN all_of.ends END AS ends,
         CASE WHEN all_of.fit THEN array_fill(coalesce(zone.name, settings ->> 'default_timezone'), ARRAY[all_of.n]) END AS zones,
         CASE WHEN all_of.fit THEN all_of.places END AS places
-    FROM (SELECT document AS doc OFFSET 0) AS given
+    FROM (
+        -- Keys beside the days that nobody reads, whatever they hold, unless a policy says what keys are for.
+        SELECT CASE WHEN o.keys IS NULL THEN d.doc ELSE d.doc - o.keys END AS doc, o.keys AS aside
+        FROM (SELECT document AS doc OFFSET 0) AS d
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN d.doc ?| '{id,name,note,notes,comment,version,updatedAt,updated_at,description}'
+                    AND jsonb_typeof(d.doc) = 'object' AND settings -> 'key_names' IS NULL
+                    THEN (
+                        SELECT array_agg(n.key)
+                        FROM unnest('{id,name,note,notes,comment,version,updatedAt,updated_at,description}'::text[]) AS n (key)
+                        WHERE jsonb_typeof(d.doc -> n.key) NOT IN ('object', 'array')
+                    )
+            END AS keys
+            OFFSET 0
+        ) AS o
+        OFFSET 0
+    ) AS given
     CROSS JOIN LATERAL (
         SELECT CASE
             WHEN jsonb_typeof(given.doc) = 'object' AND given.doc ->> 'timezone' IN (SELECT z.name FROM provider_availability_zones AS z)
