@@ -15,6 +15,7 @@ import socket
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
@@ -75,6 +76,7 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         self._made = False
         self._began = False
         self._collected: list[str] | None = None
+        self._writer = psycopg.ClientCursor(connection)
 
     def copy(self) -> Ledger:
         """Return itself: what yoyo would do on a second connection belongs into the transaction of this one."""
@@ -151,7 +153,7 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         if self._collected is None:
             return super().execute(sql, params)
         text, values = change_param_style(self.driver.paramstyle, sql, params)
-        self._collected.append(psycopg.ClientCursor(self.connection).mogrify(text, values))
+        self._collected.append(self._writer.mogrify(text, values))
         return None
 
     def record(self, entry: Entry, *, search_path: str) -> Written:
@@ -237,6 +239,7 @@ def _identity() -> dict[str, str]:
     return {"os_user": os_user(), "host": socket.gethostname(), "tool_version": __version__}
 
 
+@lru_cache
 def os_user() -> str:
     """Name the operating system's user; its number where it has no name, as in many containers."""
     try:

@@ -6,6 +6,7 @@ A file that breaks a rule is refused with its line. What is read is text: nothin
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -291,4 +292,4 @@ def _check_migration(text: str, file: str, *, transactional: bool) -> None:
 
 
 def _shown(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    return str(path).removeprefix(f"{root}{os.sep}")

@@ -113,12 +113,13 @@ def read(connection: Connection[Any], project: Project) -> tuple[MigrationState,
     """Read the state of every migration: the project's in the order they are applied, then those without a file."""
     recorded = {record.id: record for record in records.records(connection)}
     latest = records.latest(connection)
+    overtaken = _overtaken(project, recorded)
     states = [
         _state(
             migration,
             recorded.get(migration.id),
             latest.get(migration.id),
-            overtaken=_overtaken(migration, project, recorded),
+            overtaken=migration.id in overtaken,
         )
         for migration in project.migrations
     ]
@@ -228,7 +229,12 @@ def _checksum(record: Record, latest: Latest | None) -> str | None:
     return latest.checksum if latest and latest.applied_at == record.applied_at else None
 
 
-def _overtaken(migration: Migration, project: Project, recorded: Mapping[str, Record]) -> bool:
-    """Tell whether one that comes later is applied. What `contract/` holds is optional, so it overtakes nobody."""
-    order = [other.id for other in project.migrations if other.contract == migration.contract]
-    return any(other in recorded for other in order[order.index(migration.id) + 1 :])
+def _overtaken(project: Project, recorded: Mapping[str, Record]) -> frozenset[str]:
+    """Name those before the last one that is applied. What `contract/` holds is optional, so it overtakes nobody."""
+    found: set[str] = set()
+    behind = {False: False, True: False}
+    for migration in reversed(project.migrations):
+        if behind[migration.contract]:
+            found.add(migration.id)
+        behind[migration.contract] |= migration.id in recorded
+    return frozenset(found)
