@@ -84,13 +84,13 @@ FROM (
         CASE WHEN all_of.fit THEN array_fill(coalesce(zone.name, settings ->> 'default_timezone'), ARRAY[all_of.n]) END AS zones,
         CASE WHEN all_of.fit THEN all_of.places END AS places
     FROM (
-        -- Keys beside the days that nobody reads, whatever they hold, unless a policy says what keys are for.
+        -- Keys beside the days that nobody reads, whatever they hold, unless a policy says what keys mean.
         SELECT CASE WHEN o.keys IS NULL THEN d.doc ELSE d.doc - o.keys END AS doc, o.keys AS aside
         FROM (SELECT document AS doc OFFSET 0) AS d
         CROSS JOIN LATERAL (
             SELECT CASE
                 WHEN d.doc ?| '{id,name,note,notes,comment,version,updatedAt,updated_at,description}'
-                    AND jsonb_typeof(d.doc) = 'object' AND settings -> 'key_names' IS NULL
+                    AND jsonb_typeof(d.doc) = 'object' AND settings -> 'key_names' IS NULL AND settings -> 'day_names' IS NULL
                     THEN (
                         SELECT array_agg(n.key)
                         FROM unnest('{id,name,note,notes,comment,version,updatedAt,updated_at,description}'::text[]) AS n (key)
