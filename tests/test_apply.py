@@ -12,7 +12,7 @@ import pytest
 from schedtool import runner
 from schedtool.apply import Options, apply
 from schedtool.database import Target
-from schedtool.runner import Retrying
+from schedtool.filework import Retrying
 from tests import small_project
 from tests.stress import runner as stress
 from tests.team import DROP, Team, value

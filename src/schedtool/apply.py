@@ -11,8 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schedtool import guards
+from schedtool.apply_events import Beginning, Done, Finished, Ignored, Kept, LeftOver
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused, SchedtoolError
+from schedtool.filework import Batched, Ran, Timeouts, Work
 from schedtool.halves import finished_index, refuse_what_stands
 from schedtool.plan import check_ways_back, fingerprint, select
 from schedtool.state import WAITING, read
@@ -26,72 +28,7 @@ if TYPE_CHECKING:
     from schedtool.database import Target
     from schedtool.ledger import Ledger
     from schedtool.project import Migration, Project
-    from schedtool.runner import Batched, Ran
     from schedtool.settings import Policy
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """A migration begins."""
-
-    migration: str
-
-    def __str__(self) -> str:
-        return f"applying {self.migration}"
-
-
-@dataclass(frozen=True)
-class Done:
-    """A migration is applied and recorded."""
-
-    ran: Ran
-
-    def __str__(self) -> str:
-        return f"applied {self.ran.migration} in {self.ran.duration_ms} ms"
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The server had finished an index whose run ended before it could record it."""
-
-    migration: str
-    index: str
-
-    def __str__(self) -> str:
-        return f"{self.migration}: the server has finished {self.index} after its run had ended; recorded as it is"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A finished job has done the work of a migration's batches; what is left its file does."""
-
-    migration: str
-    job: int
-
-    def __str__(self) -> str:
-        return f"{self.migration}: job {self.job} has done its batches; the file looks at everything once more"
-
-
-@dataclass(frozen=True)
-class Ignored:
-    """Something that was asked for has no use in this run."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
-class LeftOver:
-    """A migration is applied, and what it leaves to a transaction of its own could not be done."""
-
-    migration: str
-    file: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.migration} is applied; {self.reason}: run {self.file} once more with psql to tidy up behind it"
 
 
 @dataclass(frozen=True)
@@ -306,7 +243,7 @@ def _one(
     options: Options,
     notify: Callable[[object], None],
 ) -> Ran:
-    from schedtool.runner import Ran, Timeouts, Work, run_again, run_file  # noqa: PLC0415 - see _locked
+    from schedtool.runner import run_again, run_file  # noqa: PLC0415 - see _locked
 
     if (index := finished_index(ledger.connection, migration)) is not None:
         ledger.adopt(migration)
@@ -351,7 +288,6 @@ def _batches(
     def run(*, again: bool) -> Batched:
         from schedtool import jobs, settings  # noqa: PLC0415 - see _locked
         from schedtool.batched import run_batches  # noqa: PLC0415
-        from schedtool.runner import Batched  # noqa: PLC0415
         from schedtool.work import work_of  # noqa: PLC0415
 
         wanted = None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from schedtool import batches
-from schedtool.runner import Batched
+from schedtool.filework import Batched
 
 if TYPE_CHECKING:
     from collections.abc import Callable

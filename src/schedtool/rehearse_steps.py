@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from schedtool.database import Target
     from schedtool.embedded import Server
+    from schedtool.filework import Ran
     from schedtool.project import Migration, Project
     from schedtool.rehearse_parents import Copied, Made
-    from schedtool.runner import Ran
 
 NOTE: Final = "rehearsal"
 SHOWN_CHARACTERS: Final = 120

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from schedtool import foretell, hazards
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused, UsageError
+from schedtool.filework import Ran, Timeouts, Work
 from schedtool.state import read
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from schedtool.hazards import Lock
     from schedtool.ledger import Ledger
     from schedtool.project import Migration, Project, SqlFile
-    from schedtool.runner import Ran
     from schedtool.state import MigrationState
 
 
@@ -203,7 +203,7 @@ def _one(
     notify: Callable[[object], None],
 ) -> Ran:
     from schedtool.batched import run_batches  # noqa: PLC0415 - see rollback
-    from schedtool.runner import Timeouts, Work, run_file  # noqa: PLC0415
+    from schedtool.runner import run_file  # noqa: PLC0415
     from schedtool.work import work_of  # noqa: PLC0415
 
     back = work_of(project, migration, direction="back")

@@ -69,7 +69,8 @@ def command(
     out-of-order migrations are refused (3) before anything runs. With --contract nothing of contract/ runs that depends
     on what this very run applied: what destroys wants a day between.
     """
-    from schedtool.apply import Done, Options, apply
+    from schedtool.apply import Options, apply
+    from schedtool.apply_events import Done
 
     options = Options(
         policy=policy,

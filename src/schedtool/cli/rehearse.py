@@ -107,8 +107,8 @@ def _source(invocation: Invocation, url: str) -> Target:
 @contextmanager
 def _showing(invocation: Invocation) -> Iterator[Callable[[object], None]]:
     """Give a `notify`: a progress bar for whatever goes over documents, one at a time."""
+    from schedtool.filework import Retrying
     from schedtool.rehearse import Begun, Ended
-    from schedtool.runner import Retrying
 
     with ExitStack() as stack:
         step = ""

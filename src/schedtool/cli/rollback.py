@@ -14,8 +14,8 @@ from schedtool.cli.telling import asking, telling, write_notes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from schedtool.filework import Ran
     from schedtool.rollback import PlannedRollback
-    from schedtool.runner import Ran
 
 
 @made(
