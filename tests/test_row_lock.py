@@ -41,7 +41,7 @@ def slowly(text: str) -> str:
         parts[0]
         + "paused AS MATERIALIZED (SELECT pg_advisory_xact_lock(7) FROM (SELECT count(*) FROM days) AS all_days),\n"
         + parts[1]
-        + parts[2].replace("FROM days AS n\n", "FROM days AS n\n    CROSS JOIN paused\n", 1)
+        + parts[2].replace("FROM days AS n\n", "FROM days AS n\n    CROSS JOIN paused\n")
     )
 
 

@@ -68,13 +68,15 @@ differing AS (
 ),
 inserted AS (
     INSERT INTO provider_availability (provider_id, day_of_week, is_available, start_time, end_time, timezone)
+    -- Most often nothing stands yet, and then nothing is compared.
     SELECT n.id, n.day, n.available, n.start_time, n.end_time, n.zone
     FROM days AS n
-    -- Most often nothing stands yet, and then nothing is compared.
-    WHERE CASE WHEN EXISTS (SELECT FROM standing) THEN
-        n.id NOT IN (SELECT f.provider_id FROM differing AS f)
-            AND (n.id, n.day) NOT IN (SELECT s.provider_id, s.day_of_week FROM standing AS s)
-    ELSE true END
+    WHERE NOT EXISTS (SELECT FROM standing)
+    UNION ALL
+    SELECT n.id, n.day, n.available, n.start_time, n.end_time, n.zone
+    FROM days AS n
+    WHERE EXISTS (SELECT FROM standing)
+        AND NOT EXISTS (SELECT FROM standing AS s WHERE s.provider_id = n.id AND (s.day_of_week = n.day OR NOT s.is_equal))
     RETURNING provider_id
 ),
 rejects AS MATERIALIZED (
