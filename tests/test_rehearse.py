@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -442,13 +442,16 @@ def _at_the_backfill(small: Small) -> Iterator[tuple[subprocess.Popen[str], list
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0, env=servers.clean_environ(),
     ) as process:  # fmt: skip
         assert process.stderr is not None
-        opened = []
+        opened: list[int] = []
         try:
             said = iter(process.stderr)
             assert "backfill 0002 …\n" in said
             (keeper,) = _children(process.pid)
             (postmaster,) = _children(keeper)
-            opened = [os.pidfd_open(pid) for pid in (keeper, postmaster, *_children(postmaster))]
+            for pid in (keeper, postmaster, *_children(postmaster)):
+                # Some of the server's processes come and go.
+                with suppress(ProcessLookupError):
+                    opened.append(os.pidfd_open(pid))
             yield process, opened, Path(f"/proc/{postmaster}/cwd").readlink().parent
         finally:
             process.kill()

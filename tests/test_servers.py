@@ -119,31 +119,16 @@ def test_one_server_by_url_is_not_shared_by_two_processes() -> None:
     assert "Traceback" not in outcome.stdout + outcome.stderr
 
 
-TWO_PROCESSES = """
+HEAD = """
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 
 HERE = Path(__file__).parent
 
-@pytest.mark.parametrize("n", range(30))
-def test_{name}(server, n):
-    with server_of(server):
-        (HERE / "busy.{name}").touch()
-        time.sleep(0.02)
-        (HERE / "busy.{name}").unlink()
-
-{mark}
-def test_{name}_alone():
-    for _ in range({looks}):
-        if list(HERE.glob("busy.*")) or (HERE / "seen").exists():
-            (HERE / "seen").touch()
-            pytest.fail("not alone")
-        time.sleep(0.01)
-
 def server_of(server):
-    import psycopg
     connection = psycopg.connect(server.conninfo)
     # The roles of a server are seen by all who use it.
     connection.execute("CREATE ROLE the_same_name")
@@ -152,18 +137,34 @@ def server_of(server):
 @pytest.fixture(autouse=True)
 def nothing_left(server):
     yield
-    import psycopg
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS the_same_name")
+"""
+MANY = """
+@pytest.mark.parametrize("n", range(30))
+def test_{name}(server, n):
+    with server_of(server):
+        (HERE / "busy.{name}").touch()
+        time.sleep(0.02)
+        (HERE / "busy.{name}").unlink()
+"""
+ALONE = """
+{mark}
+def test_{name}_alone():
+    for _ in range({looks}):
+        if list(HERE.glob("busy.*")) or (HERE / "seen").exists():
+            (HERE / "seen").touch()
+            pytest.fail("not alone")
+        time.sleep(0.01)
 """
 
 
 @pytest.mark.parametrize("is_marked", [True, False])
 def test_two_processes_have_a_server_each_and_a_marked_test_the_machine(tmp_path: Path, *, is_marked: bool) -> None:
-    # Without the mark it looks until it has company: the second server may take its time to start.
+    # Without the mark one looks from the beginning until the other's tests are there, whose server may take its time.
     mark, looks = ("@pytest.mark.alone", 50) if is_marked else ("", 6_000)
-    for name in ("one", "two"):
-        text = TWO_PROCESSES.format(name=name, mark=mark, looks=looks)
+    for name, parts in (("one", (HEAD, MANY, ALONE)), ("two", (HEAD, ALONE, MANY))):
+        text = "".join(parts).format(name=name, mark=mark, looks=looks)
         (tmp_path / f"test_{name}.py").write_text(text, encoding="utf-8")
     outcome = run_tests("-p", "tests.conftest", "--server", "embedded", "--dist", "loadfile", tmp_path)
     if is_marked:
