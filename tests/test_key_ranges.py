@@ -119,6 +119,33 @@ def on_table(node: dict[str, Any]) -> bool:
     return node.get("Relation Name") in TABLES
 
 
+def later_strays(connection: psycopg.Connection[Any], text: str) -> list[tuple[str, str]]:
+    """Scans beside the keys of a batch that was planned while its table was empty, and runs when that is full."""
+    connection.execute("CREATE TABLE kept AS SELECT * FROM provider_availability")
+    connection.execute("SET session_replication_role = replica")
+    connection.execute("DELETE FROM provider_availability_rejects")
+    connection.execute("DELETE FROM provider_availability")
+    connection.execute("VACUUM ANALYZE")
+    plans(connection, text, {**RANGE, "settings": "{}"})
+    connection.execute("INSERT INTO provider_availability SELECT * FROM kept")
+    connection.execute("SET session_replication_role = origin")
+    return strays(plans(connection, text, {**RANGE, "settings": "{}"}))
+
+
+def test_a_batch_that_was_planned_for_an_empty_table_reads_its_range_by_key_when_that_is_full(
+    filled: psycopg.Connection[Any],
+) -> None:
+    [file] = [one for one in FILES if one.folder == "batches" and one.part is None]
+    assert later_strays(filled, file.text) == []
+
+
+def test_a_batch_that_may_scan_goes_on_reading_all_of_a_table(filled: psycopg.Connection[Any]) -> None:
+    [file] = [one for one in FILES if one.folder == "batches" and one.part is None]
+    careless = file.text.replace(", set_config('enable_seqscan', 'off', true)", "")
+    assert careless != file.text
+    assert later_strays(filled, careless) != []
+
+
 def test_without_its_key_a_range_is_read_by_looking_at_every_row(filled: psycopg.Connection[Any]) -> None:
     [file] = [one for one in FILES if one.folder == "verify" and str(one.migration).startswith("0003")]
     filled.execute(
