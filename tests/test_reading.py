@@ -8,6 +8,9 @@ Once, by hand, 1,000,000 documents in 1,000 rounds, 798 of them under a made-up 
 36 were read differently: 26 are rejected by both, for another reason or at another place; 9 by the SQL reading only,
 all for 1.0 in a time object, which neither reads since; 1 by the independent reading only: a key that the policy calls
 closed_or_end, below a key that nobody knows, which both reject since (a line of corpus/told.jsonl).
+
+Once more when the short way had changed (commit 352c2b5, 100,000 documents, seed 20261126, 2.6 minutes): 20,037
+converted, 1,620 empty, 78,343 rejected; none was read differently.
 """
 
 from __future__ import annotations
