@@ -120,7 +120,7 @@ class Sampler:
         since = None
         with psycopg.connect(self.server, autocommit=True) as connection:
             connection.execute("SELECT set_config('jit', 'off', false)")
-            while not self.stop.is_set():
+            while not self.stop.wait(0.001):
                 row = connection.execute(HELD, (self.dbname, self.relation)).fetchone()
                 now = time.monotonic()
                 if row and row[0]:
@@ -128,7 +128,6 @@ class Sampler:
                     self.held_s = max(self.held_s, now - since)
                 else:
                     since = None
-                time.sleep(0.001)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tests.clusters import Cluster, cluster, wait_for
@@ -31,7 +32,7 @@ EXACT = """
         coalesce(sum(r.done), 0),
         (SELECT count(DISTINCT provider_id) FROM provider_availability)
     FROM schedtool_range AS r
-    WHERE r.job_id = (SELECT max(id) FROM schedtool_job)
+    WHERE r.job_id = (SELECT max(id) FROM schedtool_job WHERE id > %s)
 """
 DAYS = 7
 IN_THE_MIDDLE = 0.7
@@ -69,6 +70,8 @@ class _Kills:
         self._providers = providers
         self._checks = 0
         self._jobs = 0
+        # The last job when the rows were taken out: until a client has begun the next one, there are none.
+        self._over = 0
         self._client: subprocess.Popen[str] | None = None
 
     def clients(self, times: int) -> None:
@@ -79,10 +82,10 @@ class _Kills:
             before = self._done()
             if self._chance.random() < IN_THE_MIDDLE:
                 wait_for(lambda c=client, n=before: c.poll() is not None or self._done() != n, "a sign of progress")
-                time.sleep(self._chance.uniform(0, 0.5))
+                _until_it_ends(client, limit=self._chance.uniform(0, 0.5))
             else:
                 # At any instant from the start of the interpreter on.
-                time.sleep(self._chance.uniform(0, 2))
+                _until_it_ends(client, limit=self._chance.uniform(0, 2))
             client.send_signal(signal.SIGKILL)
             client.communicate()
             self._client = None
@@ -95,12 +98,8 @@ class _Kills:
         for _ in range(times):
             self._running()
             with self._app.connect() as other:
-                pids: list[int] = []
-                while not pids:
-                    self._running()
-                    pids = self._pids(other)
-                pid = self._chance.choice(pids)
-                time.sleep(self._chance.uniform(0, 0.2))
+                pid = self._chance.choice(self._pids(other))
+                _until_it_ends(self._running(), limit=self._chance.uniform(0, 0.2))
                 other.execute("SELECT pg_terminate_backend(%s)", [pid])
             self._check("pg_terminate_backend")
         self._report.figures["sessions ended"] = times
@@ -109,8 +108,7 @@ class _Kills:
         """End the server at once, and start it again; the client goes on by itself."""
         behind = 0
         for _ in range(times):
-            self._running()
-            time.sleep(self._chance.uniform(0.1, 1.5))
+            _until_it_ends(self._running(), limit=self._chance.uniform(0.1, 1.5))
             before = self._done()
             self._server.crash()
             self._server.start()
@@ -146,6 +144,7 @@ class _Kills:
                 "SELECT state FROM schedtool_job ORDER BY id DESC LIMIT 1"
             ) in {"done", None}:
                 self._jobs += self._app.one("SELECT count(*) > 0 FROM schedtool_job")
+                self._over = self._app.one("SELECT coalesce(max(id), 0) FROM schedtool_job")
                 self._app.empty_rows()
             self._client = subprocess.Popen(
                 self._app.schedtool("--wait", "60", "backfill"),
@@ -156,16 +155,24 @@ class _Kills:
         return self._client
 
     def _pids(self, other: psycopg.Connection[Any]) -> list[int]:
-        time.sleep(0.02)
-        found = other.execute("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'schedtool %'").fetchall()
-        return [pid for (pid,) in found]
+        """The sessions of the client, waited for: it may just be starting."""
+        found: list[int] = []
+
+        def look() -> bool:
+            self._running()
+            there = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'schedtool %'"
+            found.extend(pid for (pid,) in other.execute(there).fetchall())
+            return bool(found)
+
+        wait_for(look, "a session of the client")
+        return found
 
     def _done(self) -> int:
         return self._figures()[3]
 
     def _figures(self) -> tuple[int, ...]:
         with self._app.connect() as connection:
-            row = connection.execute(EXACT.encode()).fetchone()
+            row = connection.execute(EXACT.encode(), (self._over,)).fetchone()
         return tuple(int(value) for value in row or ())
 
     def _check(self, what: str) -> tuple[int, ...]:
@@ -174,6 +181,12 @@ class _Kills:
         exact = counted == there == DAYS * whole and documents == done == whole
         self._report.promise(exact, f"after {what}: {figures}")
         return figures
+
+
+def _until_it_ends(client: subprocess.Popen[str], *, limit: float) -> None:
+    """Wait for the client's end, or so many seconds: the random instant at which it is hit."""
+    with suppress(subprocess.TimeoutExpired):
+        client.wait(timeout=limit)
 
 
 if __name__ == "__main__":
