@@ -11,9 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schedtool import guards
-from schedtool.apply_events import Beginning, Done, Finished, Ignored, Kept, LeftOver
+from schedtool.apply_events import Beginning, Done, Finished, Kept, LeftOver
 from schedtool.database import connect, read_only
 from schedtool.errors import Refused, SchedtoolError
+from schedtool.events import Note
 from schedtool.filework import Batched, Ran, Timeouts, Work
 from schedtool.halves import finished_index, refuse_what_stands
 from schedtool.plan import check_ways_back, fingerprint, select
@@ -316,4 +317,4 @@ def _batches(
 def _tell_unused(project: Project, applied: Sequence[Ran], notify: Callable[[object], None]) -> None:
     ran = {found.migration for found in applied}
     if not any(file.settings for file in project.folder("batches") if file.migration in ran):
-        notify(Ignored("the policy was not used: nothing that was applied reads one; `schedtool backfill` does"))
+        notify(Note("the policy was not used: nothing that was applied reads one; `schedtool backfill` does"))

@@ -52,16 +52,6 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Ignored:
-    """Something that was asked for has no use in this run."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
 class LeftOver:
     """A migration is applied, and what it leaves to a transaction of its own could not be done."""
 

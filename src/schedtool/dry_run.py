@@ -134,16 +134,15 @@ def census(
         UsageError: A file answers something that breaks its contract.
         Failed: The table of the keys is not there, or may not be read.
     """
-    files = files_of(project, migration)
-    keys = keys_of(files.census)
+    wanted = files_of(project, migration)
+    keys = keys_of(wanted.census)
     found = Census(settings=settings)
     started = time.monotonic()
     try:
         extent = ranges.extent(connection, keys)
         own_type = int if extent.key_type in INTEGERS else None
-        there = ranges.tried(lambda: _there(connection, project, files))
-        found.compared = files.existing is None or there.existing is not None
-        files = there
+        files = ranges.tried(lambda: _there(connection, project, wanted))
+        found.compared = wanted.existing is None or files.existing is not None
         text = as_text(settings)
         parts = ranges.ranges(connection, keys, size=size)
         for part, rows in ranges.read_each(connection, readers, files.census, parts, {"settings": text}):

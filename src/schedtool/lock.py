@@ -62,23 +62,19 @@ def locked(connection: Connection[Any], *, wait: float, notify: Callable[[object
     row = connection.execute("SELECT current_schema()").fetchone()
     key = {"class": LOCK_CLASS, "key": _lock_key(row[0] if row else "")}
     deadline = time.monotonic() + wait
-    told = False
+    patience = _Patience(wait, deadline, notify)
     while not answer(connection, "lock_try", **key)[0]["taken"]:
         holder = _holder(answer(connection, "lock_holder", **key))
-        if time.monotonic() >= deadline:
-            raise Busy(
-                f"another schedtool is at work on this schema: {holder}",
-                hint="try again when it has ended, or give --wait SECONDS; nothing was changed",
-                code="locked",
-            )
-        if not told:
-            notify(Waiting(holder, wait))
-            told = True
-        time.sleep(min(POLL_S, max(0.01, deadline - time.monotonic())))
+        busy = Busy(
+            f"another schedtool is at work on this schema: {holder}",
+            hint="try again when it has ended, or give --wait SECONDS; nothing was changed",
+            code="locked",
+        )
+        patience.wait(holder, busy)
     try:
         ledger = Ledger(connection)
         ledger.init_database()
-        _keep_yoyo_out(connection, deadline=deadline, wait=wait, notify=notify)
+        _keep_yoyo_out(connection, _Patience(wait, deadline, notify))
         try:
             yield ledger
         except BaseException:
@@ -95,10 +91,26 @@ def locked(connection: Connection[Any], *, wait: float, notify: Callable[[object
             answer(connection, "lock_release", **key)
 
 
-def _keep_yoyo_out(
-    connection: Connection[Any], *, deadline: float, wait: float, notify: Callable[[object], None]
-) -> None:
-    told = False
+@dataclass
+class _Patience:
+    """Waits for a holder until a deadline, and says so once."""
+
+    wait_s: float
+    deadline: float
+    notify: Callable[[object], None]
+    told: bool = False
+
+    def wait(self, holder: str, busy: Busy) -> None:
+        """Wait a moment, or raise `busy` where the time is up."""
+        if time.monotonic() >= self.deadline:
+            raise busy
+        if not self.told:
+            self.notify(Waiting(holder, self.wait_s))
+            self.told = True
+        time.sleep(min(POLL_S, max(0.01, self.deadline - time.monotonic())))
+
+
+def _keep_yoyo_out(connection: Connection[Any], patience: _Patience) -> None:
     while not answer(connection, "yoyo_lock_take"):
         rows = answer(connection, "yoyo_lock_read")
         if not rows:
@@ -107,19 +119,17 @@ def _keep_yoyo_out(
         if pid < 0:
             # Only a holder of the advisory lock writes a negative number, and that is us now: its session is gone.
             answer(connection, "yoyo_lock_drop", pid=pid)
-            notify(Note(f"cleared the lock of a schedtool that was killed (server process {-pid}, {age} s ago)"))
+            patience.notify(
+                Note(f"cleared the lock of a schedtool that was killed (server process {-pid}, {age} s ago)")
+            )
             continue
         holder = f"plain yoyo, process {pid} on its own machine, since {age} s (table yoyo_lock)"
-        if time.monotonic() >= deadline:
-            raise Busy(
-                f"this schema is locked by {holder}",
-                hint="wait for it with --wait SECONDS; if that process is gone, `yoyo break-lock` removes its lock",
-                code="locked_by_yoyo",
-            )
-        if not told:
-            notify(Waiting(holder, wait))
-            told = True
-        time.sleep(min(POLL_S, max(0.01, deadline - time.monotonic())))
+        busy = Busy(
+            f"this schema is locked by {holder}",
+            hint="wait for it with --wait SECONDS; if that process is gone, `yoyo break-lock` removes its lock",
+            code="locked_by_yoyo",
+        )
+        patience.wait(holder, busy)
 
 
 def _lock_key(schema: str) -> int:

@@ -161,13 +161,16 @@ def schedtool(database: Database, *arguments: str) -> Ran:
     return measured(sys.executable, "-m", "schedtool", "--database", database.url, *arguments)
 
 
+def environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for what is measured: a program is compiled once, as it is where it was installed."""
+    return {name: value for name, value in servers.clean_environ(extra).items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def measured(*command: str) -> Ran:
     """Run a program to its end."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        # Compiled once, as every installed program is.
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         begun = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environ())
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:

@@ -29,7 +29,7 @@ from urllib.parse import quote
 import psycopg
 
 from schedtool import embedded
-from tests.servers import clean_environ
+from tests.benchmarks import place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,10 +134,8 @@ def _dbmate(folder: Path, statements: Mapping[str, str], host: str, program: str
 
 def timed(command: Sequence[str], environ: Mapping[str, str]) -> float:
     """Run a command and give its seconds; what it says is shown where it fails."""
-    # Compiled once, as every installed program is: the others come from packages, ours may be a checkout.
-    env = {name: value for name, value in clean_environ(environ).items() if name != "PYTHONDONTWRITEBYTECODE"}
     begun = time.perf_counter()
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=place.environ(environ), capture_output=True, text=True, check=False)
     took = time.perf_counter() - begun
     if done.returncode != 0:
         sys.exit(f"{' '.join(command[:4])} … ended with {done.returncode}: {done.stderr or done.stdout}")
