@@ -112,6 +112,22 @@ def test_a_failing_file_is_shown_with_its_line_a_caret_and_what_the_server_said(
         assert value(connection, "SELECT to_regclass('before')") is None
 
 
+def test_a_file_says_itself_how_its_transaction_reads(team: Team) -> None:
+    """SET TRANSACTION must come before anything that takes a snapshot: what begins the transaction takes none."""
+    team.migration(
+        "0002.fill-thing",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n"
+        "INSERT INTO thing SELECT 1, current_setting('transaction_isolation');\n"
+        "INSERT INTO thing SELECT 2, current_setting('lock_timeout');",
+    )
+
+    assert team.run("apply", "--lock-timeout", "0.7").exit_code == 0
+
+    with team.database.connect() as connection:
+        rows = connection.execute("SELECT name FROM thing ORDER BY id").fetchall()
+    assert [name for (name,) in rows] == ["serializable", "700ms"]
+
+
 def test_a_failure_is_recorded_and_the_next_run_tries_again(team: Team) -> None:
     team.migration("0002.fill-thing", "INSERT INTO thing VALUES (1 / 0);")
     team.run("apply")

@@ -15,7 +15,7 @@ import socket
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
@@ -76,7 +76,13 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         self._made = False
         self._began = False
         self._collected: list[str] | None = None
+        self._formatted: dict[str, str] = {}
         self._writer = psycopg.ClientCursor(connection)
+
+    @cached_property
+    def search_path(self) -> str:
+        """What the session searches; files may change it, and it is put back behind each of them."""
+        return str(self.connection.execute("SHOW search_path").fetchall()[0][0])
 
     def copy(self) -> Ledger:
         """Return itself: what yoyo would do on a second connection belongs into the transaction of this one."""
@@ -152,9 +158,15 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         """Run one of yoyo's statements, or keep it for the message that `record` sends."""
         if self._collected is None:
             return super().execute(sql, params)
-        text, values = change_param_style(self.driver.paramstyle, sql, params)
-        self._collected.append(self._writer.mogrify(text, values))
+        named = params or {}
+        self._collected.append(self._writer.mogrify(_with_placeholders(sql, *named), named))
         return None
+
+    def format_sql(self, s: str, **names: object) -> str:
+        """Give a statement of yoyo's with the names of its tables, which are the same in every file of a run."""
+        if s not in self._formatted:
+            self._formatted[s] = super().format_sql(s, **names)
+        return self._formatted[s]
 
     def record(self, entry: Entry, *, search_path: str) -> Written:
         """Record a run that ended well, in yoyo's tables and the history, and commit: all in one message.
@@ -233,6 +245,13 @@ class _Named:
     def __init__(self, migration: str) -> None:
         self.id = migration
         self.hash: str = get_migration_hash(migration)
+
+
+@lru_cache
+def _with_placeholders(sql: str, *names: str) -> str:
+    """Turn yoyo's `:name` into what psycopg binds: seven patterns a file, were it done anew each time."""
+    text, _ = change_param_style("pyformat", sql, dict.fromkeys(names))
+    return str(text)
 
 
 def _identity() -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,8 +81,20 @@ class Project:
         return tuple(file for name in (*_BY_MIGRATION, *_OTHERS) for file in self.folder(name))
 
     def thorough(self) -> Project:
-        """The same project with every file checked, which is what anything is run from."""
-        return self if self.checked else load(self.root)
+        """The same project with every file checked, which is what anything is run from.
+
+        Raises:
+            UsageError: A file breaks a rule; the message names file and line.
+        """
+        if self.checked:
+            return self
+        for migration in self.migrations:
+            _check(migration, self.root)
+        project = replace(self, checked=True)
+        for name in (*_BY_MIGRATION, *_OTHERS):
+            # Reads it: a mistake is told before anything runs.
+            project.folder(name)
+        return project
 
     def find(self, beginning: str) -> Migration:
         """The migration whose id begins so, if it is only one.
@@ -126,12 +138,7 @@ def load(directory: Path | None) -> Project:
     Raises:
         UsageError: A folder is missing or holds no migration, or a file breaks a rule; the message names file and line.
     """
-    root = directory if directory is not None else shipped()
-    project = Project(root, _read_migrations(root, check=True))
-    for name in (*_BY_MIGRATION, *_OTHERS):
-        # Reads it: a mistake is told before anything runs.
-        project.folder(name)
-    return project
+    return glance(directory).thorough()
 
 
 def glance(directory: Path | None) -> Project:
@@ -144,7 +151,7 @@ def glance(directory: Path | None) -> Project:
         UsageError: A folder is missing or holds no migration, or a migration's header breaks a rule.
     """
     root = directory if directory is not None else shipped()
-    return Project(root, _read_migrations(root, check=False), checked=False)
+    return Project(root, _read_migrations(root), checked=False)
 
 
 def shipped() -> Path:
@@ -160,7 +167,7 @@ def number_of(migration_id: str) -> str:
     return match.group() if match else migration_id
 
 
-def _read_migrations(root: Path, *, check: bool) -> tuple[Migration, ...]:
+def _read_migrations(root: Path) -> tuple[Migration, ...]:
     folder = root / "migrations"
     try:
         there = folder.is_dir()
@@ -170,9 +177,9 @@ def _read_migrations(root: Path, *, check: bool) -> tuple[Migration, ...]:
         hint = "--project names a folder that holds migrations/ and sql/"
         raise UsageError(f"{root} has no folder migrations/", hint=hint, code="no_migrations")
     paths = _migration_paths(folder, root)
-    plain = [_read_migration(path, root, contract=False, check=check) for path in paths]
+    plain = [_read_migration(path, root, contract=False) for path in paths]
     paths = _migration_paths(folder / "contract", root)
-    contract = [_read_migration(path, root, contract=True, check=check) for path in paths]
+    contract = [_read_migration(path, root, contract=True) for path in paths]
     if not plain + contract:
         raise UsageError(f"{folder} holds no migrations", hint="write one: schedtool new NAME", code="no_migrations")
     seen: dict[str, Migration] = {}
@@ -218,17 +225,27 @@ def _migration_paths(folder: Path, root: Path) -> list[Path]:
     return paths
 
 
-def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> Migration:
+def _check(migration: Migration, root: Path) -> None:
+    """Read what reading the header alone leaves out: every statement, and what stands too late to be obeyed."""
+    file = _shown(migration.path, root)
+    directives.read(migration.text, file=file, known=_DIRECTIVES)
+    _check_script(migration.text, file, transactional=migration.transactional)
+    if migration.rollback is not None and migration.rollback_path is not None:
+        rollback_file = _shown(migration.rollback_path, root)
+        # yoyo reads the directives of the forward file only; one here would be ignored.
+        directives.read(migration.rollback, file=rollback_file, known=())
+        _check_script(migration.rollback, rollback_file, transactional=migration.transactional)
+
+
+def _read_migration(path: Path, root: Path, *, contract: bool) -> Migration:
     file = _shown(path, root)
     text = read_text(path, file)
-    header = directives.read(text if check else directives.header(text), file=file, known=_DIRECTIVES)
+    header = directives.read(directives.header(text), file=file, known=_DIRECTIVES)
     transactional = _switch(header, "transactional", file=file, default=True)
     if "guard" in header and header["guard"].value.lower() != "first":
         said = header["guard"]
         message = f"{file}:{said.line}: '-- guard:' is first, the statement that may be asked alone, not '{said.value}'"
         raise UsageError(message, code="bad_file")
-    if check:
-        _check_migration(text, file, transactional=transactional)
     rollback_path = path.with_name(path.stem + _ROLLBACK)
     if "rollback" in header:
         said = header["rollback"]
@@ -238,12 +255,7 @@ def _read_migration(path: Path, root: Path, *, contract: bool, check: bool) -> M
             raise UsageError(message, code="bad_file")
     rollback = None
     if rollback_path.is_file():
-        rollback_file = _shown(rollback_path, root)
-        rollback = read_text(rollback_path, rollback_file)
-        if check:
-            # yoyo reads the directives of the forward file only; one here would be ignored.
-            directives.read(rollback, file=rollback_file, known=())
-            _check_migration(rollback, rollback_file, transactional=transactional)
+        rollback = read_text(rollback_path, _shown(rollback_path, root))
     return Migration(
         id=path.stem,
         number=number_of(path.stem),
@@ -271,7 +283,7 @@ def _switch(header: Mapping[str, directives.Directive], name: str, *, file: str,
     return said.value.lower() == "true"
 
 
-def _check_migration(text: str, file: str, *, transactional: bool) -> None:
+def _check_script(text: str, file: str, *, transactional: bool) -> None:
     script = psqlscript.scan(text)
     check_script(script, file)
     if not script.statements:

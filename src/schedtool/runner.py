@@ -23,7 +23,8 @@ from schedtool.jobs import abandon
 from schedtool.ledger import Entry, Ledger
 from schedtool.leftovers import drop_invalid
 from schedtool.pooler import server_process
-from schedtool.records import answer
+from schedtool.psqlscript import statements
+from schedtool.records import answer, bound
 from schedtool.sessions import Blockers
 from schedtool.sqlerrors import note_place
 from schedtool.wire import send
@@ -185,21 +186,20 @@ class _Run:
 
 
 class _Stopped(Exception):
-    """The database stopped a try; `ordinal` is the place of the statement in the file, None outside of it."""
+    """The database stopped a try."""
 
-    def __init__(self, error: psycopg.Error, ordinal: int | None) -> None:
+    def __init__(self, error: psycopg.Error) -> None:
         super().__init__(str(error))
         self.error = error
-        self.ordinal = ordinal
 
 
 def _attempt(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: _Run) -> Ran:
     """Try once: the file, its record and its history, in one transaction where the file can run in one."""
     connection: Connection[Any] = ledger.connection
-    settings = {**run.timeouts.settings(), **work.settings}
     try:
         if work.transactional:
-            return _in_transaction(ledger, work, entry, settings, run)
+            return _in_transaction(ledger, work, entry, run)
+        settings = {**run.timeouts.settings(), **work.settings}
         before = {name: _setting(connection, name) for name in [*settings, "search_path"]}
         _set(connection, settings)
         try:
@@ -213,15 +213,18 @@ def _attempt(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: 
         with connection.transaction():
             return _record(ledger, work, replace(entry, rows=(entry.rows or 0) + rows), run_id, run)
     except psycopg.Error as error:
-        raise _Stopped(error, None) from error
+        raise _Stopped(error) from error
 
 
-def _in_transaction(ledger: Ledger, work: Work, entry: Entry, settings: Mapping[str, str], run: _Run) -> Ran:
-    """Three messages: begin with the settings, the file as it is, and its record with the COMMIT."""
+def _in_transaction(ledger: Ledger, work: Work, entry: Entry, run: _Run) -> Ran:
+    """Two messages: the file as it is behind a BEGIN with its limits, and its record with the COMMIT."""
     connection: Connection[Any] = ledger.connection
+    search_path = ledger.search_path
+    begin = bound("file_begin", **run.timeouts.settings())
+    if work.settings:
+        begin += bound("settings_local", settings=json.dumps(dict(work.settings)))
     try:
-        search_path = answer(connection, "file_begin", settings=json.dumps(settings))[0]["search_path"]
-        rows = _send(connection, work, run)
+        rows = _send(connection, work, run, begin=begin)
         if work.operation == "rollback":
             # A job that was cut short must not go on where it stopped: what it had written may be gone now.
             answer(connection, "file_end", search_path=search_path)
@@ -237,7 +240,7 @@ def _in_transaction(ledger: Ledger, work: Work, entry: Entry, settings: Mapping[
     return Ran(work.migration, spent, entry.retries, entry.documents, written.rows or 0)
 
 
-def _send(connection: Connection[Any], work: Work, run: _Run) -> int:
+def _send(connection: Connection[Any], work: Work, run: _Run, *, begin: str = "") -> int:
     # Early enough to see who blocks us before lock_timeout ends the wait.
     every = min(PULSE_S, run.timeouts.lock / 3 or PULSE_S)
     looked = float("-inf")
@@ -248,9 +251,11 @@ def _send(connection: Connection[Any], work: Work, run: _Run) -> int:
             run.blockers.look()
             looked = time.monotonic()
 
-    answered = send(connection, work.text, pulse=pulse, every=every)
+    answered = send(connection, begin + work.text, pulse=pulse, every=every)
     if answered.error is not None:
-        raise _Stopped(answered.error, answered.ordinal)
+        ordinal = answered.ordinal - len(statements(begin))
+        note_place(answered.error, text=work.text, values={}, statement=ordinal, behind=begin)
+        raise _Stopped(answered.error)
     return answered.rows
 
 
@@ -282,7 +287,6 @@ def _set(connection: Connection[Any], settings: Mapping[str, str]) -> None:
 def _explained(stopped: _Stopped, work: Work, *, tries: int, blockers: tuple[str, ...]) -> SchedtoolError:
     """Turn the database's error into one for people: its place in the file, and the exit code of its kind."""
     error = stopped.error
-    note_place(error, text=work.text, values={}, statement=stopped.ordinal)
     explained = explain_error(error, file=work.shown, text=work.text)
     if error.diag.sqlstate == REFUSAL:
         return Refused(f"{work.migration}: {error.diag.message_primary}", hint=error.diag.message_hint, code="refused")

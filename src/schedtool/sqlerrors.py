@@ -46,19 +46,21 @@ class Place:
     column: int | None
 
 
-def note_place(error: psycopg.Error, *, text: str, values: Mapping[str, str], statement: int | None) -> None:
-    """Note on the error where in `text` it happened.
+def note_place(
+    error: psycopg.Error, *, text: str, values: Mapping[str, str], statement: int | None, behind: str = ""
+) -> None:
+    """Note on the error where in `text` it happened, which was sent behind another one.
 
     `statement` is the ordinal, from 0, of the failing one: libpq hands out each finished result before an error, so it
     is known even where the server gives no position.
     """
     position = error.diag.statement_position
     place = None
-    if position is not None:
-        offset = psqlscript.unbound_offset(text, values, int(position) - 1)
+    if position is not None and int(position) > len(behind):
+        offset = psqlscript.unbound_offset(text, values, int(position) - 1 - len(behind))
         line_start = text.rfind("\n", 0, offset) + 1
         place = Place(psqlscript.line_of(text, offset), offset - line_start)
-    elif statement is not None:
+    elif statement is not None and statement >= 0:
         found = psqlscript.statements(text)
         if statement < len(found):
             place = Place(_line_in_block(error, found[statement]), None)

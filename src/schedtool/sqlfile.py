@@ -99,7 +99,8 @@ def files_in(folder: Path) -> list[Path]:
         UsageError: It is there, and may not be read.
     """
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
+        found = (path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
+        return sorted(found, key=lambda path: path.name)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -60,15 +60,17 @@ def send(connection: Connection[Any], text: str, *, pulse: Callable[[], None], e
     rows = ordinal = 0
     try:
         pgconn.send_query(text.encode())
-        while (result := _next(pgconn, pulse, every)) is not None:
-            _refuse_copy(connection, result)
-            if result.status in {ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE}:
-                error = error_from_result(result, encoding=connection.info.encoding)
-                with suppress(OperationalError):
-                    _drain(pgconn, pulse, every)
-                return Answer(rows, error, ordinal)
-            rows += _written(result)
-            ordinal += 1
+        with selectors.DefaultSelector() as selector:
+            _flush(pgconn, selector)
+            while (result := _next(pgconn, selector, pulse, every)) is not None:
+                _refuse_copy(connection, result)
+                if result.status in {ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE}:
+                    error = error_from_result(result, encoding=connection.info.encoding)
+                    with suppress(OperationalError):
+                        _drain(pgconn, selector, pulse, every)
+                    return Answer(rows, error, ordinal)
+                rows += _written(result)
+                ordinal += 1
     except BaseException:
         _abandon(connection)
         raise
@@ -82,24 +84,27 @@ def _refuse_copy(connection: Connection[Any], result: PGresult) -> None:
         raise UsageError("COPY from or to the client does not work in a file of a project", code="copy")
 
 
-def _next(pgconn: PGconn, pulse: Callable[[], None], every: float) -> PGresult | None:
-    with selectors.DefaultSelector() as selector:
-        selector.register(pgconn.socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
-        while pgconn.flush():
-            # The server may answer while a long text is still under way; unread, both sides would wait for ever.
-            if any(events & selectors.EVENT_READ for _, events in selector.select()):
-                pgconn.consume_input()
-        selector.modify(pgconn.socket, selectors.EVENT_READ)
-        while pgconn.is_busy():
-            if selector.select(every):
-                pgconn.consume_input()
-            else:
-                pulse()
+def _flush(pgconn: PGconn, selector: selectors.BaseSelector) -> None:
+    """Send what is not sent yet, and leave the selector watching for answers."""
+    selector.register(pgconn.socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
+    while pgconn.flush():
+        # The server may answer while a long text is still under way; unread, both sides would wait for ever.
+        if any(events & selectors.EVENT_READ for _, events in selector.select()):
+            pgconn.consume_input()
+    selector.modify(pgconn.socket, selectors.EVENT_READ)
+
+
+def _next(pgconn: PGconn, selector: selectors.BaseSelector, pulse: Callable[[], None], every: float) -> PGresult | None:
+    while pgconn.is_busy():
+        if selector.select(every):
+            pgconn.consume_input()
+        else:
+            pulse()
     return pgconn.get_result()
 
 
-def _drain(pgconn: PGconn, pulse: Callable[[], None], every: float) -> None:
-    while _next(pgconn, pulse, every) is not None:
+def _drain(pgconn: PGconn, selector: selectors.BaseSelector, pulse: Callable[[], None], every: float) -> None:
+    while _next(pgconn, selector, pulse, every) is not None:
         pass
 
 
@@ -121,4 +126,6 @@ def _abandon(connection: Connection[Any]) -> None:
 
     with suppress(Exception):
         connection.cancel_safe(timeout=CANCEL_S)
-        _drain(connection.pgconn, give_up, CANCEL_S / 10)
+        with selectors.DefaultSelector() as selector:
+            _flush(connection.pgconn, selector)
+            _drain(connection.pgconn, selector, give_up, CANCEL_S / 10)

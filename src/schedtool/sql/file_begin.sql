@@ -1,8 +1,7 @@
--- Begins the transaction of one file, with its limits and with what the file may read.
+-- Begins the transaction of one file, in front of it and in the same message. No statement here takes a snapshot, so the
+-- file may still begin with SET TRANSACTION.
 BEGIN;
 
-SELECT set_config(s.key, s.value, true)
-FROM json_each_text(:'settings'::json) AS s;
+SET LOCAL lock_timeout = :'lock_timeout';
 
--- What is to be put back behind it.
-SELECT current_setting('search_path') AS search_path;
+SET LOCAL statement_timeout = :'statement_timeout';
