@@ -8,5 +8,6 @@ def __getattr__(name: str) -> str:
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415 - see above
 
-        return version("schedtool")
+        globals()[name] = found = version("schedtool")
+        return found
     raise AttributeError(f"module 'schedtool' has no attribute '{name}'")
