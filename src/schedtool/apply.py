@@ -54,6 +54,7 @@ class Options:
     policy: Path | None = None
     default_timezone: str | None = None
     workers: int | None = None
+    nice_ratio: float | None = None
     no_batches: bool = False
     lock_timeout: float = 0.5
     statement_timeout: float | None = None
@@ -306,6 +307,7 @@ def _batches(
             target,
             None if options.no_batches or work is None else replace(work, settings=text),
             workers=options.workers,
+            nice_ratio=options.nice_ratio,
             lock_timeout=options.lock_timeout,
             statement_timeout=options.statement_timeout,
             notify=notify,

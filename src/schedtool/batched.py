@@ -23,6 +23,7 @@ def run_batches(
     work: Work | None,
     *,
     workers: int | None,
+    nice_ratio: float | None,
     lock_timeout: float,
     statement_timeout: float | None,
     notify: Callable[[object], None],
@@ -36,7 +37,7 @@ def run_batches(
     """
     if work is None:
         return Batched(None, 0, 0)
-    options = batches.Options(workers=workers, lock_timeout=lock_timeout)
+    options = batches.Options(workers=workers, nice_ratio=nice_ratio, lock_timeout=lock_timeout)
     if statement_timeout is not None:
         options = replace(options, statement_timeout=statement_timeout)
     result = batches.run(connection, target, work=work, options=options, notify=notify)

@@ -56,6 +56,7 @@ class Options:
         strip: Run the `.before` file first, and the `.after` file at the end.
         throttle_query: A SELECT of one boolean, true while the workers should rest.
         replica_lag: Seconds a standby may be behind before they rest; 0 looks at none.
+        nice_ratio: How many times as long as a batch takes they rest behind it; see throttle.Limits.
     """
 
     workers: int | None = None
@@ -63,6 +64,7 @@ class Options:
     strip: bool = False
     throttle_query: str | None = None
     replica_lag: float = throttle.REPLICA_LAG_S
+    nice_ratio: float | None = None
     lock_timeout: float = 0.5
     statement_timeout: float = 10.0
     range_keys: int = jobs.RANGE_KEYS
@@ -166,7 +168,7 @@ def _run(
         )
         for _ in range(wanted)
     ]
-    limits = throttle.Limits(options.replica_lag)
+    limits = throttle.Limits(options.replica_lag, options.nice_ratio)
     collector = Collector(gate, connection, job=begun.id, query=query, limits=limits)
 
     def show() -> None:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
-from schedtool import database, jobs
+from schedtool import database, jobs, throttle
 from schedtool.errors import UsageError
-from schedtool.throttle import Facts, Reason, decide
+from schedtool.throttle import Facts, Reason, between, decide, nice_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 BLOCKERS_EVERY_S = 0.05
 PAUSE_EVERY_S = 0.25
 LAG_EVERY_S = 0.5
+OTHERS_EVERY_S = 0.5
+OTHERS_FIRST_S = 0.05
+OTHERS_LOOKS, OTHERS_SEEN = 4, 3
+"""Others are at work if so many of the last looks saw them: neither a look by hand nor a monitor's is work. The first
+ones follow quickly, so that a run beside busy sessions does not begin at full speed."""
 TELL_EVERY_S = 2.0
 QUERY_EVERY_S = 1.0
 QUERY_TIMEOUT_S = 5.0
@@ -145,6 +150,7 @@ class Collector:
         self._due: dict[str, float] = {}
         self._paused = False
         self._lag: Mapping[str, float] = {}
+        self._others: deque[str | None] = deque(maxlen=OTHERS_LOOKS)
         self._told: tuple[float, str] = (float("-inf"), "")
         self.rate = 0.0
         self.abandoned = False
@@ -155,7 +161,7 @@ class Collector:
         return self._standbys.hidden
 
     def collect(self, workers: Mapping[int, bool]) -> Reason | None:
-        """Ask what is due, and return the reason that holds now.
+        """Ask what is due, and return why the workers rest now.
 
         `workers` are the backends at work; a batch of those with True may be cancelled where somebody waits for it.
         """
@@ -167,12 +173,28 @@ class Collector:
             self.abandoned = row["state"] != "running"
         if self._limits.replica_lag and self._is_due("lag", LAG_EVERY_S):
             self._lag = self._standbys.look(self._watch)
-        facts = Facts(paused=self._paused, query=self._query.reason if self._query else None, lag=self._lag)
+        every = OTHERS_EVERY_S if len(self._others) == OTHERS_LOOKS else OTHERS_FIRST_S
+        if self._limits.nice_ratio is None and self._is_due("others", every):
+            row = jobs.answer(self._watch, "others_at_work", within=f"{every} s")[0]
+            self._others.append(throttle.OTHERS if row["seen"] else throttle.HIDDEN if row["hidden"] else None)
+        facts = Facts(
+            paused=self._paused,
+            query=self._query.reason if self._query else None,
+            lag=self._lag,
+            others=self._others_at_work(),
+        )
+        if (ratio := nice_ratio(facts, self._limits)) != self._gate.nice_ratio:
+            self._gate.set_nice_ratio(ratio)
         reason = decide(facts, self._limits)
         if reason != self._gate.reason:
             self._gate.set_reason(reason)
-        self._tell(reason)
-        return reason
+        resting = reason or between(facts, self._limits)
+        self._tell(resting)
+        return resting
+
+    def _others_at_work(self) -> str | None:
+        seen = [said for said in self._others if said is not None]
+        return seen[-1] if len(seen) >= OTHERS_SEEN else None
 
     def _is_due(self, name: str, every: float) -> bool:
         now = time.monotonic()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from schedtool.collectors import BLOCKERS_EVERY_S
+from schedtool.throttle import BETWEEN
 from schedtool.worker import Done, Left, Tried, Worker, work
 
 if TYPE_CHECKING:
@@ -70,14 +71,20 @@ def supervise(
                 case Left(error=left):
                     running -= 1
                     error = error or left
-            at_work = {worker.backend: worker.may_be_cancelled for worker in crew if worker.backend is not None}
+            # Between batches a worker holds no lock that anybody could wait for.
+            at_work = {
+                worker.backend: worker.may_be_cancelled
+                for worker in crew
+                if worker.backend is not None and worker.in_batch
+            }
             pace.resting = collector.collect(at_work)
             if error is not None or collector.abandoned:
                 gate.stop()
             now = time.monotonic()
             if now - shown >= SHOW_EVERY_S or not running:
                 shown = now
-                worked = now - started - sum(gate.rested().values())
+                # What it does beside others is its rate beside others, rests between batches included.
+                worked = now - started - sum(s for kind, s in gate.rested().items() if kind != BETWEEN)
                 pace.rate = collector.rate = pace.done / max(worked, 0.001)
                 show()
     finally:

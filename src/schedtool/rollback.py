@@ -97,6 +97,7 @@ def rollback(
     lock_timeout: float = 0.5,
     statement_timeout: float | None = None,
     workers: int | None = None,
+    nice_ratio: float | None = None,
     wait: float = 0,
 ) -> tuple[Ran, ...]:
     """Take back the last migration, or all behind `to`; what was taken back stays so if a later one fails.
@@ -135,6 +136,7 @@ def rollback(
                     lock_timeout=lock_timeout,
                     statement_timeout=statement_timeout,
                     workers=workers,
+                    nice_ratio=nice_ratio,
                     notify=notify,
                 )
                 notify(Done(ran))
@@ -200,6 +202,7 @@ def _one(
     lock_timeout: float,
     statement_timeout: float | None,
     workers: int | None,
+    nice_ratio: float | None,
     notify: Callable[[object], None],
 ) -> Ran:
     from schedtool.batched import run_batches  # noqa: PLC0415 - see rollback
@@ -213,6 +216,7 @@ def _one(
         target,
         back and replace(back, settings=_settings(ledger.connection, project, back.file)),
         workers=workers,
+        nice_ratio=nice_ratio,
         lock_timeout=lock_timeout,
         statement_timeout=statement_timeout,
         notify=notify,

@@ -19,6 +19,16 @@ LAG = "replica lag"
 WAITED_FOR = "others waiting"
 LOCKED_OUT = "locks of others"
 UNREACHABLE = "server out of reach"
+BETWEEN = "between batches"
+
+NICE_RATIO = 39.0
+"""How many times as long as they work the workers rest while others are at work: one part in forty is theirs.
+
+On two cores it takes that to leave the slowest hundredth of the others' reads as it is (tests/stress/latency.py).
+"""
+OTHERS = "others are at work"
+HIDDEN = "others may be at work, which this role cannot see without pg_monitor"
+LONGEST_BREATH_S = 2.0
 
 REPLICA_LAG_S = 5.0
 """How far a standby may fall behind by default, in seconds."""
@@ -37,9 +47,16 @@ class Reason:
 
 @dataclass(frozen=True)
 class Limits:
-    """What is put up with. `replica_lag` in seconds; 0 looks at no standby."""
+    """What is put up with.
+
+    Attributes:
+        replica_lag: Seconds a standby may be behind; 0 looks at no standby.
+        nice_ratio: How many times as long as each batch took its worker rests, the `nice-ratio` of gh-ost; 0 is never.
+            None is NICE_RATIO while others are at work, and 0 while nobody is.
+    """
 
     replica_lag: float = REPLICA_LAG_S
+    nice_ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,11 +67,28 @@ class Facts:
         paused: Somebody has paused the job.
         query: Why the user's own query wants rest, or None.
         lag: Seconds by which each standby is behind in replay, by name.
+        others: What is known of other sessions that have been at work for a while, or None.
     """
 
     paused: bool = False
     query: str | None = None
     lag: Mapping[str, float] = field(default_factory=dict)
+    others: str | None = None
+
+
+def nice_ratio(facts: Facts, limits: Limits) -> float:
+    """Return how many times as long as it works a worker rests between its batches."""
+    if limits.nice_ratio is not None:
+        return limits.nice_ratio
+    return NICE_RATIO if facts.others else 0.0
+
+
+def between(facts: Facts, limits: Limits) -> Reason | None:
+    """Return why workers rest between their batches, or None where they do not."""
+    ratio = nice_ratio(facts, limits)
+    if not ratio:
+        return None
+    return Reason(BETWEEN, facts.others or "" if limits.nice_ratio is None else f"nice ratio {ratio:g}")
 
 
 def decide(facts: Facts, limits: Limits) -> Reason | None:
@@ -76,13 +110,14 @@ class Gate:
 
     The collector sets `reason`; workers wait while there is one. `disturbed` holds the backends that another session
     waits for: each halves its batch and rests once, and takes itself out. `crew` is how many workers share the gate: a
-    rest of one of them counts as its share.
+    rest of one of them counts as its share. With a `nice_ratio` they rest between batches, too.
     """
 
     crew: int = 1
     reason: Reason | None = None
     disturbed: set[int] = field(default_factory=set)
     stopping: bool = False
+    nice_ratio: float = 0.0
     changed: threading.Condition = field(default_factory=threading.Condition)
     _since: float = field(default_factory=time.monotonic)
     _rested: dict[str, float] = field(default_factory=dict)
@@ -92,6 +127,12 @@ class Gate:
         with self.changed:
             self._count()
             self.reason = reason
+            self.changed.notify_all()
+
+    def set_nice_ratio(self, ratio: float) -> None:
+        """Make workers rest between batches so many times as long as they work; 0 ends the rests there are."""
+        with self.changed:
+            self.nice_ratio = ratio
             self.changed.notify_all()
 
     def stop(self) -> None:
@@ -107,6 +148,17 @@ class Gate:
             self.changed.wait_for(lambda: self.stopping, timeout=seconds)
             if self.reason is None:
                 self._rested[kind] = self._rested.get(kind, 0.0) + (time.monotonic() - begun) / self.crew
+
+    def breathe(self, worked_s: float) -> None:
+        """Rest between two batches of one worker, so that all of them together keep to the nice ratio."""
+        begun = time.monotonic()
+        with self.changed:
+            seconds = min(LONGEST_BREATH_S, worked_s * ((1 + self.nice_ratio) * self.crew - 1))
+            if not self.nice_ratio:
+                return
+            self.changed.wait_for(lambda: self.stopping or not self.nice_ratio, timeout=seconds)
+            if self.reason is None:
+                self._rested[BETWEEN] = self._rested.get(BETWEEN, 0.0) + (time.monotonic() - begun) / self.crew
 
     def wait(self) -> bool:
         """Wait until no reason holds; False means stop."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from schedtool.work import Work
 
 TARGET_S: Final = 0.1
+NICE_TARGET_S: Final = 0.02
+"""Where others are to be spared a batch is short: for so long its rows are locked, and a processor is taken."""
 GROWTH: Final = 1.2
 SMALLEST_BATCH: Final = 20
 LARGEST_BATCH: Final = 2_000
@@ -83,6 +85,7 @@ class Worker:
     statement_timeout: float
     connection: Connection[Any] | None = None
     backend: int | None = None
+    in_batch: bool = False
     faults: int = 0
     pids: set[int] = field(default_factory=set)
 
@@ -166,6 +169,7 @@ def _batches(worker: Worker, connection: Connection[Any]) -> Iterator[None]:
     while worker.gate.wait():
         size = max(1, round(worker.size))
         started = time.monotonic()
+        worker.in_batch = True
         try:
             batch = one_batch(connection, worker.work, job=worker.job, size=size, tries=at_one + 1)
         except Broken as broken:
@@ -179,6 +183,8 @@ def _batches(worker: Worker, connection: Connection[Any]) -> Iterator[None]:
             at_one = at_one + 1 if broken.keys == 1 else 0
             _after_trouble(worker, broken, size=size, tries=tries)
             continue
+        finally:
+            worker.in_batch = False
         if batch is None:
             return
         tries = at_one = 0
@@ -188,16 +194,18 @@ def _batches(worker: Worker, connection: Connection[Any]) -> Iterator[None]:
             # Somebody waited for this batch: let them all through before the next one takes its locks.
             _make_way(worker, size)
         elif batch.keys == size:
-            worker.size = next_size(size, time.monotonic() - started)
+            target = NICE_TARGET_S if worker.gate.nice_ratio else TARGET_S
+            worker.size = next_size(size, time.monotonic() - started, target_s=target)
         yield
+        worker.gate.breathe(time.monotonic() - started)
 
 
-def next_size(size: int, elapsed_s: float) -> float:
+def next_size(size: int, elapsed_s: float, *, target_s: float = TARGET_S) -> float:
     """Return the size that would have taken the target time: at most a fifth up or half down, within the limits.
 
     One that trouble has made smaller than the limit doubles, until it is there again.
     """
-    wanted = size * TARGET_S / max(elapsed_s, 0.001)
+    wanted = size * target_s / max(elapsed_s, 0.001)
     if size < SMALLEST_BATCH:
         return min(SMALLEST_BATCH, 2 * size)
     return max(SMALLEST_BATCH, min(LARGEST_BATCH, wanted, size * GROWTH), size / 2)

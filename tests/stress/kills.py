@@ -147,7 +147,7 @@ class _Kills:
                 self._over = self._app.one("SELECT coalesce(max(id), 0) FROM schedtool_job")
                 self._app.empty_rows()
             self._client = subprocess.Popen(
-                self._app.schedtool("--wait", "60", "backfill"),
+                self._app.schedtool("--wait", "60", "backfill", "--nice-ratio", "0"),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,

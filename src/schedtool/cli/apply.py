@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from schedtool.cli.options import Invocation
+from schedtool.cli.options import Invocation, nice_ratio_option
 from schedtool.cli.options import command as made
 from schedtool.cli.telling import asking, telling
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--default-timezone", metavar="TZ", help="The zone of documents that name none.")
 @click.option("--workers", metavar="N", type=click.IntRange(1, 64), help="Connections that run batches.  [default: 2]")
+@nice_ratio_option
 @click.option("--no-batches", is_flag=True, help="Run the files alone: one transaction each, however long it locks.")
 @click.option(
     "--lock-timeout",
@@ -59,6 +60,7 @@ def command(
     policy: Path | None,
     default_timezone: str | None,
     workers: int | None,
+    nice_ratio: float | None,
     no_batches: bool,
     lock_timeout: float,
     statement_timeout: float | None,
@@ -76,6 +78,7 @@ def command(
         policy=policy,
         default_timezone=default_timezone,
         workers=workers,
+        nice_ratio=nice_ratio,
         no_batches=no_batches,
         lock_timeout=lock_timeout,
         statement_timeout=statement_timeout,

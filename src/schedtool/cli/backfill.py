@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from schedtool.cli.options import Invocation
+from schedtool.cli.options import Invocation, nice_ratio_option
 from schedtool.cli.options import command as made
 from schedtool.cli.output import plain
 from schedtool.errors import Refused, UsageError
@@ -49,6 +49,7 @@ UNDECIDED = Refused.exit_code
     type=click.IntRange(1, 64),
     help="Connections at work.  [default: 2, or 1 on a small server]",
 )
+@nice_ratio_option
 @click.option(
     "--batch-size",
     metavar="N",
@@ -80,6 +81,7 @@ def command(
     policy: Path | None,
     default_timezone: str | None,
     workers: int | None,
+    nice_ratio: float | None,
     batch_size: int | None,
     defer_foreign_key: bool,
     replica_lag: float,
@@ -110,6 +112,7 @@ def command(
         return _dry_run(invocation, project, chosen, said, workers)
     options = batches.Options(
         workers=workers,
+        nice_ratio=nice_ratio,
         batch_size=batch_size or batches.FIRST_BATCH,
         strip=defer_foreign_key,
         throttle_query=throttle_query,

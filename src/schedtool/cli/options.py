@@ -131,6 +131,14 @@ def command(
     return made
 
 
+nice_ratio_option = click.option(
+    "--nice-ratio",
+    metavar="R",
+    type=click.FloatRange(0, 1000),
+    help="Rest R times as long as each batch took; 0 never.  [default: 39 while others are at work, else 0]",
+)
+
+
 class Command(click.Command):
     """A command that takes the global options too, and shows what it touches."""
 

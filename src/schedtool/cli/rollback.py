@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from schedtool.cli.options import Invocation
+from schedtool.cli.options import Invocation, nice_ratio_option
 from schedtool.cli.options import command as made
 from schedtool.cli.output import write_table
 from schedtool.cli.telling import asking, telling, write_notes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--lose", metavar="TABLE", multiple=True, help="Rows of this table may go that stand nowhere else.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--workers", metavar="N", type=click.IntRange(1, 64), help="Connections that run batches.  [default: 2]")
+@nice_ratio_option
 @click.option(
     "--lock-timeout",
     metavar="S",
@@ -52,6 +53,7 @@ def command(
     lose: Sequence[str],
     yes: bool,
     workers: int | None,
+    nice_ratio: float | None,
     lock_timeout: float,
     statement_timeout: float | None,
 ) -> None:
@@ -84,6 +86,7 @@ def command(
             lock_timeout=lock_timeout,
             statement_timeout=statement_timeout,
             workers=workers,
+            nice_ratio=nice_ratio,
             wait=invocation.wait,
         )
     _answer(invocation, done)
