@@ -52,7 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
         app.run("backfill", "--dry-run")
         started = time.monotonic()
         with Sampler(app.conninfo) as sampler:
-            filling = subprocess.Popen(app.schedtool("-v", "backfill", "--nice-ratio", "0"), stderr=subprocess.PIPE, text=True)
+            filling = subprocess.Popen(
+                app.schedtool("-v", "backfill", "--nice-ratio", "0"), stderr=subprocess.PIPE, text=True
+            )
             for writer in writers:
                 writer.start()
             _, errors = filling.communicate()
