@@ -128,6 +128,45 @@ def test_a_file_says_itself_how_its_transaction_reads(team: Team) -> None:
     assert [name for (name,) in rows] == ["serializable", "700ms"]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("DROP TABLE schedtool_history;", 'relation "schedtool_history" does not exist (42P01)'),
+        (
+            "ALTER TABLE thing ADD UNIQUE (name) DEFERRABLE INITIALLY DEFERRED;\n"
+            "INSERT INTO thing VALUES (1, 'x'), (2, 'x');",
+            'duplicate key value violates unique constraint "thing_name_key" (23505)',
+        ),
+    ],
+)
+def test_what_fails_behind_a_file_is_told_without_a_line_of_it(team: Team, text: str, said: str) -> None:
+    """Its record, or its commit: no line of the file is where it happened, and none of our own is shown as one."""
+    team.migration("0002.fill-thing", text)
+
+    outcome = team.run("apply")
+
+    assert outcome.exit_code == 1
+    assert f"error: migrations/0002.fill-thing.sql: {said}" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert team.states() == {"0001": "applied", "0002": "failed", "0003": "pending"}
+
+
+def test_who_is_blocked_reads_the_file_and_not_what_stands_before_it(team: Team) -> None:
+    """The message of `apply` begins with limits of ours; whoever asks who has the lock is shown the statement."""
+    team.migration("0002.fill-thing", WAITING)
+    with team.database.connect() as connection:
+        connection.execute("SELECT pg_advisory_lock(4711)")
+        process = subprocess.Popen(team.process("apply"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(connection, WAITS)
+            outcome = team.run("apply")
+        finally:
+            connection.execute("SELECT pg_advisory_unlock_all()")
+            process.wait(timeout=30)
+    assert outcome.exit_code == 4
+    assert "UTC: CREATE TABLE half (id int); SELECT pg_advisory_lock(4711);" in outcome.stderr
+
+
 def test_a_failure_is_recorded_and_the_next_run_tries_again(team: Team) -> None:
     team.migration("0002.fill-thing", "INSERT INTO thing VALUES (1 / 0);")
     team.run("apply")

@@ -56,7 +56,7 @@ class Options:
         strip: Run the `.before` file first, and the `.after` file at the end.
         throttle_query: A SELECT of one boolean, true while the workers should rest.
         replica_lag: Seconds a standby may be behind before they rest; 0 looks at none.
-        nice_ratio: How many times as long as a batch takes they rest behind it; see throttle.Limits.
+        nice_ratio: How many times as long as they work they rest between batches; see throttle.Limits.
     """
 
     workers: int | None = None
@@ -154,7 +154,7 @@ def _run(
     most = options.workers or default_workers(connection)
     wanted = max(1, min(most, -(-(begun.total - begun.done) // options.range_keys)))
     notify(Started(work.migration, begun.id, begun.total, begun.done, wanted, begun.resumed))
-    gate, pace = throttle.Gate(wanted), Pace()
+    gate, pace = throttle.Gate(wanted, nice_ratio=options.nice_ratio or 0.0), Pace()
     crew = [
         Worker(
             target,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
-from schedtool import database, jobs, throttle
+from schedtool import database, jobs
 from schedtool.errors import UsageError
-from schedtool.throttle import Facts, Reason, between, decide, nice_ratio
+from schedtool.throttle import HIDDEN, OTHERS, Facts, Reason, between, decide, nice_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -176,7 +176,7 @@ class Collector:
         every = OTHERS_EVERY_S if len(self._others) == OTHERS_LOOKS else OTHERS_FIRST_S
         if self._limits.nice_ratio is None and self._is_due("others", every):
             row = jobs.answer(self._watch, "others_at_work", within=f"{every} s")[0]
-            self._others.append(throttle.OTHERS if row["seen"] else throttle.HIDDEN if row["hidden"] else None)
+            self._others.append(OTHERS if row["seen"] else HIDDEN if row["hidden"] else None)
         facts = Facts(
             paused=self._paused,
             query=self._query.reason if self._query else None,

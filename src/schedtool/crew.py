@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from schedtool.throttle import Reason
 
 SHOW_EVERY_S = 0.25
+RATE_OVER_S = 30.0
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Pace:
     Attributes:
         done: Keys passed by this run.
         batch: Keys in the latest batch.
-        rate: Keys per second, rests left out; 0 before the first batch.
+        rate: Keys per second of late; rests count only where they are between batches. 0 before the first batch.
     """
 
     done: int = 0
@@ -37,6 +39,15 @@ class Pace:
     rate: float = 0.0
     resting: Reason | None = None
     said: queue.SimpleQueue[Done | Tried | Left] = field(default_factory=queue.SimpleQueue)
+    _marks: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
+
+    def measure(self, worked_s: float) -> None:
+        """Take the rate of the last half a minute of work: alone it is another than beside others."""
+        self._marks.append((worked_s, self.done))
+        while len(self._marks) > 2 and worked_s - self._marks[1][0] >= RATE_OVER_S:  # noqa: PLR2004 - one span at least
+            self._marks.popleft()
+        since, done = self._marks[0]
+        self.rate = (self.done - done) / max(worked_s - since, 0.001)
 
 
 def supervise(
@@ -70,6 +81,7 @@ def supervise(
                     say(tried)
                 case Left(error=left):
                     running -= 1
+                    gate.leave()
                     error = error or left
             # Between batches a worker holds no lock that anybody could wait for.
             at_work = {
@@ -85,7 +97,8 @@ def supervise(
                 shown = now
                 # What it does beside others is its rate beside others, rests between batches included.
                 worked = now - started - sum(s for kind, s in gate.rested().items() if kind != BETWEEN)
-                pace.rate = collector.rate = pace.done / max(worked, 0.001)
+                pace.measure(worked)
+                collector.rate = pace.rate
                 show()
     finally:
         gate.stop()

@@ -22,7 +22,7 @@ class Progress:
     """Where the job stands.
 
     Attributes:
-        rate: Keys per second of this run, rests left out; 0 before the first batch.
+        rate: Keys per second of late, rests for a reason left out; 0 before the first batch.
         left_s: Seconds that the rest takes at that rate; None while there is no rate.
         batch: Keys in the latest batch.
         resting: Why the workers rest just now, or None.

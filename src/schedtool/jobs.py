@@ -39,7 +39,7 @@ class Job:
         state: running (begun and not finished, whether or not somebody works on it now), done or abandoned.
         is_at_work: Somebody works on it now, or did until some seconds ago.
         is_stripped: Its `.before` file has taken something away that its `.after` file has not brought back yet.
-        rate: Keys per second of the run that is at it, rests left out.
+        rate: Keys per second of late, of the run that is at it; rests for a reason left out.
         total: Keys there were when it began.
         done: Keys passed so far.
         counters: What the batch file answered, added up by name.

@@ -15,7 +15,7 @@ import socket
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
@@ -78,11 +78,8 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         self._collected: list[str] | None = None
         self._formatted: dict[str, str] = {}
         self._writer = psycopg.ClientCursor(connection)
-
-    @cached_property
-    def search_path(self) -> str:
-        """What the session searches; files may change it, and it is put back behind each of them."""
-        return str(self.connection.execute("SHOW search_path").fetchall()[0][0])
+        # Files may change what the session searches; it is put back behind each of them.
+        self.search_path = str(connection.execute("SHOW search_path").fetchall()[0][0])
 
     def copy(self) -> Ledger:
         """Return itself: what yoyo would do on a second connection belongs into the transaction of this one."""
@@ -159,16 +156,18 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         if self._collected is None:
             return super().execute(sql, params)
         named = params or {}
-        self._collected.append(self._writer.mogrify(_with_placeholders(sql, *named), named))
+        self._collected.append(self._writer.mogrify(_with_placeholders(self.driver.paramstyle, sql, *named), named))
         return None
 
     def format_sql(self, s: str, **names: object) -> str:
         """Give a statement of yoyo's with the names of its tables, which are the same in every file of a run."""
+        if names:
+            return str(super().format_sql(s, **names))
         if s not in self._formatted:
-            self._formatted[s] = super().format_sql(s, **names)
+            self._formatted[s] = super().format_sql(s)
         return self._formatted[s]
 
-    def record(self, entry: Entry, *, search_path: str) -> Written:
+    def record(self, entry: Entry) -> Written:
         """Record a run that ended well, in yoyo's tables and the history, and commit: all in one message.
 
         The caller has begun the transaction in which the file ran, and rolls it back if this fails.
@@ -183,7 +182,7 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo ships no t
         finally:
             self._collected = None
         written = records.bound("history_insert", **vars(entry), **_identity())
-        message = [records.bound("file_end", search_path=search_path), *(f"{one};" for one in statements), written]
+        message = [records.bound("file_end", search_path=self.search_path), *(f"{one};" for one in statements), written]
         return Written(**run(self.connection, "\n".join([*message, "COMMIT;"]), is_bound=True)[-1].dicts()[0])
 
     def mark(self, migration: str, *, operation: Operation) -> datetime:
@@ -248,9 +247,9 @@ class _Named:
 
 
 @lru_cache
-def _with_placeholders(sql: str, *names: str) -> str:
+def _with_placeholders(style: str, sql: str, *names: str) -> str:
     """Turn yoyo's `:name` into what psycopg binds: seven patterns a file, were it done anew each time."""
-    text, _ = change_param_style("pyformat", sql, dict.fromkeys(names))
+    text, _ = change_param_style(style, sql, dict.fromkeys(names))
     return str(text)
 
 

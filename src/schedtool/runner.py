@@ -6,16 +6,15 @@ word is known as half done, and an INVALID index that such a run has left is dro
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
+from schedtool import database
 from schedtool.database import connect, explain_error, scrub
 from schedtool.errors import Busy, Refused, SchedtoolError
 from schedtool.filework import Notice, Ran, Retrying, Stopped
@@ -23,11 +22,9 @@ from schedtool.jobs import abandon
 from schedtool.ledger import Entry, Ledger
 from schedtool.leftovers import drop_invalid
 from schedtool.pooler import server_process
-from schedtool.psqlscript import statements
 from schedtool.records import answer, bound
+from schedtool.sending import Ended, Run, begin, kept_whole, outside, send
 from schedtool.sessions import Blockers
-from schedtool.sqlerrors import note_place
-from schedtool.wire import send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,10 +35,11 @@ if TYPE_CHECKING:
     from schedtool.filework import Batched, Timeouts, Work
     from schedtool.ledger import Outcome
 
-# Lock not available, deadlock, statement cancelled: the transaction is gone, and the same one may well pass next time.
-LOCKED, DEADLOCK, CANCELLED = "55P03", "40P01", "57014"
+# Lock not available, deadlock, no serial order, statement cancelled: the transaction is gone, and the same one may well
+# pass next time.
+LOCKED, DEADLOCK, UNORDERED, CANCELLED = "55P03", "40P01", "40001", "57014"
 # A statement that ran into its timeout once will most likely do so again, so that is tried less often.
-TRIES: Mapping[str, int] = {LOCKED: 10, DEADLOCK: 10, CANCELLED: 3}
+TRIES: Mapping[str, int] = {LOCKED: 10, DEADLOCK: 10, UNORDERED: 10, CANCELLED: 3}
 REFUSAL = "ST003"
 """The SQLSTATE by which a migration's guard says that the answer is no."""
 
@@ -51,8 +49,6 @@ TOO_MUCH_LEFT = "ST004"
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 3.0
-PULSE_S = 0.1
-LOOK_EVERY_S = 1.0
 
 
 def run_file(
@@ -88,20 +84,20 @@ def run_file(
         batch_retries = entry.retries
         connection.add_notice_handler(say)
         with Blockers(target, server_process(connection)) as blockers:
-            run = _Run(begun, timeouts, blockers, notify)
+            run = Run(begun, timeouts, blockers, notify)
             if not work.transactional:
                 run_id = ledger.write(entry).id
             while True:
                 try:
                     return _attempt(ledger, work, entry, run_id, run)
-                except _Stopped as stopped:
-                    if stopped.error.sqlstate == TOO_MUCH_LEFT and work.again is not None and LEFTOVER in work.settings:
-                        notify(Notice(work.migration, stopped.error.diag.message_primary or "much is left"))
+                except Ended as ended:
+                    if ended.error.sqlstate == TOO_MUCH_LEFT and work.again is not None and LEFTOVER in work.settings:
+                        notify(Notice(work.migration, ended.error.diag.message_primary or "much is left"))
                         work, entry = _batched(work, work.again(), entry)
                         batch_retries = entry.retries
                         continue
                     entry = replace(entry, retries=entry.retries + 1)
-                    _wait_or_raise(stopped, work, run, tries=entry.retries - batch_retries)
+                    _wait_or_raise(ended, work, run, tries=entry.retries - batch_retries)
     except BaseException as failure:
         outcome = outcome_of(failure)
         text = scrub(str(failure), target) or None
@@ -135,28 +131,27 @@ def run_again(
     """
     connection: Connection[Any] = ledger.connection
     with Blockers(target, server_process(connection)) as blockers:
-        run = _Run(time.monotonic(), timeouts, blockers, notify)
+        run = Run(time.monotonic(), timeouts, blockers, notify)
         tries = 0
         while True:
             try:
-                with connection.transaction():
-                    before = {"search_path": _setting(connection, "search_path")}
-                    answer(connection, "settings_local", settings=json.dumps({**timeouts.settings(), **work.settings}))
-                    _send(connection, work, run)
-                    answer(connection, "file_end", search_path=before["search_path"])
-            except _Stopped as stopped:
+                with kept_whole(connection):
+                    send(connection, work, run, front=begin(run.timeouts, work.settings))
+                    end = bound("file_end", search_path=ledger.search_path)
+                    database.run(connection, f"{end}COMMIT;", is_bound=True)
+            except Ended as ended:
                 tries += 1
-                _wait_or_raise(stopped, work, run, tries=tries)
+                _wait_or_raise(ended, work, run, tries=tries)
             else:
                 return
 
 
-def _wait_or_raise(stopped: _Stopped, work: Work, run: _Run, *, tries: int) -> None:
-    state = stopped.error.diag.sqlstate or ""
+def _wait_or_raise(ended: Ended, work: Work, run: Run, *, tries: int) -> None:
+    state = ended.error.diag.sqlstate or ""
     if tries >= TRIES.get(state, 0):
-        raise _explained(stopped, work, tries=tries, blockers=run.blockers.seen) from stopped.error
+        raise _explained(ended, work, tries=tries, blockers=run.blockers.seen) from ended.error
     pause = random.uniform(0.5, 1) * min(FIRST_PAUSE_S * 2**tries, LONGEST_PAUSE_S)  # noqa: S311 - jitter
-    reason = stopped.error.diag.message_primary or state
+    reason = ended.error.diag.message_primary or state
     run.notify(Retrying(work.migration, tries + 1, reason, run.blockers.seen, pause))
     time.sleep(pause)
 
@@ -175,25 +170,7 @@ def remember(ledger: Ledger, target: Target, entry: Entry, run_id: int | None = 
             ledger.finish(run_id, entry)
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What all tries of one file share."""
-
-    begun: float
-    timeouts: Timeouts
-    blockers: Blockers
-    notify: Callable[[object], None]
-
-
-class _Stopped(Exception):
-    """The database stopped a try."""
-
-    def __init__(self, error: psycopg.Error) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-def _attempt(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: _Run) -> Ran:
+def _attempt(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: Run) -> Ran:
     """Try once: the file, its record and its history, in one transaction where the file can run in one."""
     connection: Connection[Any] = ledger.connection
     try:
@@ -205,7 +182,7 @@ def _attempt(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: 
         try:
             if (index := drop_invalid(connection, work.text)) is not None:
                 run.notify(Notice(work.migration, f"dropped the INVALID index {index} that an earlier run had left"))
-            rows = _send(connection, work, run)
+            rows = send(connection, work, run)
         finally:
             with suppress(psycopg.OperationalError):
                 connection.execute("RESET ROLE")
@@ -213,53 +190,25 @@ def _attempt(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: 
         with connection.transaction():
             return _record(ledger, work, replace(entry, rows=(entry.rows or 0) + rows), run_id, run)
     except psycopg.Error as error:
-        raise _Stopped(error) from error
+        raise outside(error) from error
 
 
-def _in_transaction(ledger: Ledger, work: Work, entry: Entry, run: _Run) -> Ran:
+def _in_transaction(ledger: Ledger, work: Work, entry: Entry, run: Run) -> Ran:
     """Two messages: the file as it is behind a BEGIN with its limits, and its record with the COMMIT."""
     connection: Connection[Any] = ledger.connection
-    search_path = ledger.search_path
-    begin = bound("file_begin", **run.timeouts.settings())
-    if work.settings:
-        begin += bound("settings_local", settings=json.dumps(dict(work.settings)))
-    try:
-        rows = _send(connection, work, run, begin=begin)
+    with kept_whole(connection):
+        rows = send(connection, work, run, front=begin(run.timeouts, work.settings))
         if work.operation == "rollback":
             # A job that was cut short must not go on where it stopped: what it had written may be gone now.
-            answer(connection, "file_end", search_path=search_path)
+            answer(connection, "file_end", search_path=ledger.search_path)
             abandon(connection)
         spent = _spent_ms(run.begun)
         entry = replace(entry, outcome="done", rows=(entry.rows or 0) + rows, duration_ms=spent)
-        written = ledger.record(entry, search_path=search_path)
-    except BaseException:
-        with suppress(psycopg.Error):
-            if connection.info.transaction_status is not TransactionStatus.IDLE:
-                connection.execute("ROLLBACK")
-        raise
+        written = ledger.record(entry)
     return Ran(work.migration, spent, entry.retries, entry.documents, written.rows or 0)
 
 
-def _send(connection: Connection[Any], work: Work, run: _Run, *, begin: str = "") -> int:
-    # Early enough to see who blocks us before lock_timeout ends the wait.
-    every = min(PULSE_S, run.timeouts.lock / 3 or PULSE_S)
-    looked = float("-inf")
-
-    def pulse() -> None:
-        nonlocal looked
-        if time.monotonic() - looked >= LOOK_EVERY_S:
-            run.blockers.look()
-            looked = time.monotonic()
-
-    answered = send(connection, begin + work.text, pulse=pulse, every=every)
-    if answered.error is not None:
-        ordinal = answered.ordinal - len(statements(begin))
-        note_place(answered.error, text=work.text, values={}, statement=ordinal, behind=begin)
-        raise _Stopped(answered.error)
-    return answered.rows
-
-
-def _record(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: _Run) -> Ran:
+def _record(ledger: Ledger, work: Work, entry: Entry, run_id: int | None, run: Run) -> Ran:
     """Record what ran outside a transaction. The caller's transaction decides whether it counts."""
     if work.operation == "rollback":
         ledger.unmark(work.migration)
@@ -284,9 +233,9 @@ def _set(connection: Connection[Any], settings: Mapping[str, str]) -> None:
         connection.execute("SELECT set_config(%s, %s, false)", [name, value])
 
 
-def _explained(stopped: _Stopped, work: Work, *, tries: int, blockers: tuple[str, ...]) -> SchedtoolError:
+def _explained(ended: Ended, work: Work, *, tries: int, blockers: tuple[str, ...]) -> SchedtoolError:
     """Turn the database's error into one for people: its place in the file, and the exit code of its kind."""
-    error = stopped.error
+    error = ended.error
     explained = explain_error(error, file=work.shown, text=work.text)
     if error.diag.sqlstate == REFUSAL:
         return Refused(f"{work.migration}: {error.diag.message_primary}", hint=error.diag.message_hint, code="refused")

@@ -26,9 +26,10 @@ NICE_RATIO = 39.0
 
 On two cores it takes that to leave the slowest hundredth of the others' reads as it is (tests/stress/latency.py).
 """
-OTHERS = "others are at work"
-HIDDEN = "others may be at work, which this role cannot see without pg_monitor"
-LONGEST_BREATH_S = 2.0
+OTHERS = "others are at work, see --nice-ratio"
+HIDDEN = "others may be at work, which this role cannot see without pg_monitor; see --nice-ratio"
+LONGEST_WORK_S = 0.2
+"""What a batch took beyond that it has spent waiting, and no rest makes up for it."""
 
 REPLICA_LAG_S = 5.0
 """How far a standby may fall behind by default, in seconds."""
@@ -51,8 +52,8 @@ class Limits:
 
     Attributes:
         replica_lag: Seconds a standby may be behind; 0 looks at no standby.
-        nice_ratio: How many times as long as each batch took its worker rests, the `nice-ratio` of gh-ost; 0 is never.
-            None is NICE_RATIO while others are at work, and 0 while nobody is.
+        nice_ratio: How many times as long as they work all workers together rest, the `nice-ratio` of gh-ost; 0 is
+            never. None is NICE_RATIO while others are at work, and 0 while nobody is.
     """
 
     replica_lag: float = REPLICA_LAG_S
@@ -77,7 +78,7 @@ class Facts:
 
 
 def nice_ratio(facts: Facts, limits: Limits) -> float:
-    """Return how many times as long as it works a worker rests between its batches."""
+    """Return how many times as long as they work the workers rest between batches."""
     if limits.nice_ratio is not None:
         return limits.nice_ratio
     return NICE_RATIO if facts.others else 0.0
@@ -141,6 +142,11 @@ class Gate:
             self.stopping = True
             self.changed.notify_all()
 
+    def leave(self) -> None:
+        """Tell that a worker has ended: the rests of those that are left count for more."""
+        with self.changed:
+            self.crew = max(1, self.crew - 1)
+
     def rest(self, seconds: float, kind: str) -> None:
         """Make one worker wait so long, or until the stop; its share counts unless all rest for another reason."""
         begun = time.monotonic()
@@ -153,9 +159,9 @@ class Gate:
         """Rest between two batches of one worker, so that all of them together keep to the nice ratio."""
         begun = time.monotonic()
         with self.changed:
-            seconds = min(LONGEST_BREATH_S, worked_s * ((1 + self.nice_ratio) * self.crew - 1))
             if not self.nice_ratio:
                 return
+            seconds = min(LONGEST_WORK_S, worked_s) * ((1 + self.nice_ratio) * self.crew - 1)
             self.changed.wait_for(lambda: self.stopping or not self.nice_ratio, timeout=seconds)
             if self.reason is None:
                 self._rested[BETWEEN] = self._rested.get(BETWEEN, 0.0) + (time.monotonic() - begun) / self.crew

@@ -168,23 +168,30 @@ def _batches(worker: Worker, connection: Connection[Any]) -> Iterator[None]:
     pid = server_process(connection)
     while worker.gate.wait():
         size = max(1, round(worker.size))
+        # Whoever waited for the last one after it was asked has been let through by its end.
+        worker.gate.was_disturbed(pid)
         started = time.monotonic()
         worker.in_batch = True
+        batch = broken = None
         try:
             batch = one_batch(connection, worker.work, job=worker.job, size=size, tries=at_one + 1)
-        except Broken as broken:
+        except Broken as caught:
             connection.execute("ROLLBACK")
+            broken = caught
+        finally:
+            worker.in_batch = False
+        worked = time.monotonic() - started
+        if broken is not None:
             if broken.state == TIMED_OUT and worker.gate.was_disturbed(pid):
                 # Cancelled by ourselves, because somebody had waited long enough.
                 _make_way(worker, size)
                 worker.say.put(Tried(broken.state, "another session waited for it", 0))
-                continue
-            tries += 1
-            at_one = at_one + 1 if broken.keys == 1 else 0
-            _after_trouble(worker, broken, size=size, tries=tries)
+            else:
+                tries += 1
+                at_one = at_one + 1 if broken.keys == 1 else 0
+                _after_trouble(worker, broken, size=size, tries=tries)
+            worker.gate.breathe(worked)
             continue
-        finally:
-            worker.in_batch = False
         if batch is None:
             return
         tries = at_one = 0
@@ -195,9 +202,9 @@ def _batches(worker: Worker, connection: Connection[Any]) -> Iterator[None]:
             _make_way(worker, size)
         elif batch.keys == size:
             target = NICE_TARGET_S if worker.gate.nice_ratio else TARGET_S
-            worker.size = next_size(size, time.monotonic() - started, target_s=target)
+            worker.size = next_size(size, worked, target_s=target)
         yield
-        worker.gate.breathe(time.monotonic() - started)
+        worker.gate.breathe(worked)
 
 
 def next_size(size: int, elapsed_s: float, *, target_s: float = TARGET_S) -> float:

@@ -56,8 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--providers", type=int, default=200_000)
     parser.add_argument("--seconds", type=int, default=60, help="of each of the four loads (%(default)s)")
     parser.add_argument("--rate", type=int, default=1000, help="transactions a second, a quarter writes (%(default)s)")
-    parser.add_argument("--workers", default=None, help="of the backfill (its own default)")
-    parser.add_argument("--nice-ratio", default=None, help="of the backfill (its own default)")
+    parser.add_argument("--workers", type=int, default=None, help="of the backfill (its own default)")
+    parser.add_argument("--nice-ratio", type=float, default=None, help="of the backfill (its own default)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     report = Report(f"latency with {options.providers} providers at {options.rate} transactions a second")
@@ -72,9 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
             alone = load(app)
             app.empty_rows()
             said = [("--workers", options.workers), ("--nice-ratio", options.nice_ratio)]
-            given = [word for name, value in said if value is not None for word in (name, value)]
+            given = [word for name, value in said if value is not None for word in (name, str(value))]
             beside = load(app, *app.schedtool("backfill", *given))
-            done = app.one("SELECT sum(done) FROM schedtool_range")
+            done = app.one("SELECT coalesce(sum(done), 0)::bigint FROM schedtool_range")
             app.empty_rows()
             alone += load(app)
     writers, readers = beside.writers.p99 / alone.writers.p99, beside.readers.p99 / alone.readers.p99
@@ -145,12 +145,17 @@ def loaded(app: Site, providers: int, seconds: int, rate: int, *, beside: Sequen
 
 @contextmanager
 def _running(command: Sequence[str]) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        try:
+            yield
+            ended = process.poll()
+        finally:
+            process.terminate()
+            process.wait()
+        if ended:
+            said.seek(0)
+            raise AssertionError(f"{command[2]} ended with {ended}: {said.read()}")
 
 
 def _latency(times: list[float]) -> Latency:

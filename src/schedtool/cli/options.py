@@ -135,7 +135,7 @@ nice_ratio_option = click.option(
     "--nice-ratio",
     metavar="R",
     type=click.FloatRange(0, 1000),
-    help="Rest R times as long as each batch took; 0 never.  [default: 39 while others are at work, else 0]",
+    help="Rest R times as long as batches take, all workers together; 0 never.  [default: 39 while others are at work]",
 )
 
 

@@ -4,7 +4,10 @@ SELECT
     coalesce(a.client_hostname, host(a.client_addr), 'local socket') AS host,
     extract(epoch FROM clock_timestamp() - a.backend_start)::bigint AS age_s, a.state,
     to_char(a.query_start AT TIME ZONE 'UTC', 'HH24:MI:SS') AS query_start,
-    regexp_replace(left(a.query, 200), '\s+', ' ', 'g') AS statement
+    -- Without the BEGIN and the limits in front of a file of ours.
+    regexp_replace(
+        left(regexp_replace(a.query, '^BEGIN;( SET LOCAL [a-z_.]+ = ''[^'']*'';)+\s*', ''), 200), '\s+', ' ', 'g'
+    ) AS statement
 FROM pg_catalog.pg_locks AS l
 JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted

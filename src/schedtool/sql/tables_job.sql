@@ -62,7 +62,7 @@ COMMENT ON COLUMN schedtool_job.total IS 'Keys there were when the ranges were p
 COMMENT ON COLUMN schedtool_job.counters IS 'Sums of the ranges'' counters, filled when the job is done';
 COMMENT ON COLUMN schedtool_job.runner IS 'Who runs it, or ran it last';
 COMMENT ON COLUMN schedtool_job.resting IS 'Why its workers rest just now';
-COMMENT ON COLUMN schedtool_job.rate IS 'Keys per second of the run that is at it, rests left out';
+COMMENT ON COLUMN schedtool_job.rate IS 'Keys per second of late, of the run that is at it; rests for a reason left out';
 COMMENT ON COLUMN schedtool_job.is_stripped IS 'Its .before file has run and its .after file has not: something is taken away that must come back';
 COMMENT ON COLUMN schedtool_job.updated_at IS 'Every two seconds while somebody is at work on it';
 COMMENT ON COLUMN schedtool_job.left_at IS 'When the last run ended, where it could still say so';
