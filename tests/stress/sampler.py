@@ -15,7 +15,7 @@ LIMIT_MS = 250
 EVERY_S = 0.01
 # A session that waits behind another one that waits for ours counts too: pg_blocking_pids names the head of its queue.
 STATEMENT = b"""
-    SELECT waiter.pid, extract(epoch FROM clock_timestamp() - waiter.since) * 1000
+    SELECT waiter.pid, waiter.since, extract(epoch FROM clock_timestamp() - waiter.since) * 1000
     FROM (
         SELECT l.pid, min(l.waitstart) AS since
         FROM pg_locks AS l
@@ -36,8 +36,9 @@ class Sampler:
 
     Attributes:
         samples: How often it has looked.
-        waits: Sessions seen waiting, each once per wait it was seen in.
-        longest_ms: The longest wait seen; a wait may have gone on for one more interval, `gap_ms`, at most.
+        waits: Sessions seen waiting for ours, each once per wait it was seen in.
+        longest_ms: The longest time one waited with ours in its way, from the look before it was first seen so; it may
+            have gone on until the next look, `gap_ms` at most. What it had waited for others before is not ours.
     """
 
     def __init__(self, conninfo: str) -> None:
@@ -60,16 +61,16 @@ class Sampler:
         self._thread.join(timeout=30)
 
     def _sample(self) -> None:
-        waiting: dict[int, float] = {}
+        ours: dict[tuple[object, ...], float] = {}
         looked = time.monotonic()
         with psycopg.connect(self._conninfo, autocommit=True) as connection:
             while not self._ended.wait(EVERY_S):
-                found = {pid: float(ms) for pid, ms in connection.execute(STATEMENT).fetchall()}
+                found = {tuple(wait): float(ms) for *wait, ms in connection.execute(STATEMENT).fetchall()}
                 now = time.monotonic()
-                self.gap_ms = max(self.gap_ms, (now - looked) * 1000)
-                looked = now
                 self.samples += 1
-                # The same session waiting for a shorter time than before waits once more.
-                self.waits += sum(pid not in waiting or ms < waiting[pid] for pid, ms in found.items())
-                self.longest_ms = max([self.longest_ms, *found.values()])
-                waiting = found
+                self.gap_ms = max(self.gap_ms, (now - looked) * 1000)
+                self.waits += len(found.keys() - ours.keys())
+                ours = {wait: ours.get(wait, looked) for wait in found}
+                for wait, ms in found.items():
+                    self.longest_ms = max(self.longest_ms, min(ms, (now - ours[wait]) * 1000))
+                looked = now
