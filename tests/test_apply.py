@@ -133,9 +133,8 @@ def test_a_file_says_itself_how_its_transaction_reads(team: Team) -> None:
     [
         ("DROP TABLE schedtool_history;", 'relation "schedtool_history" does not exist (42P01)'),
         (
-            "ALTER TABLE thing ADD UNIQUE (name) DEFERRABLE INITIALLY DEFERRED;\n"
-            "INSERT INTO thing VALUES (1, 'x'), (2, 'x');",
-            'duplicate key value violates unique constraint "thing_name_key" (23505)',
+            "CREATE TABLE late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO late VALUES (1), (1);",
+            'duplicate key value violates unique constraint "late_id_key" (23505)',
         ),
     ],
 )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pytest
 from schedtool import batches, jobs
 from schedtool.database import Target, connect
 from schedtool.errors import Busy, Failed, Refused, UsageError
-from schedtool.worker import next_size
+from schedtool.worker import ROW_LOCK_S, next_size
 from tests import servers, small_project
 
 if TYPE_CHECKING:
@@ -252,6 +253,25 @@ def test_a_row_that_another_session_holds_is_tried_again_until_it_is_free(
     assert retried[0].sqlstate == "55P03"
     assert result.retries == len(retried)
     assert result.counters["documents"] == 100
+
+
+def test_a_batch_waits_for_a_row_no_longer_than_it_may_keep_others_waiting(
+    empty_database: Database, small: Small, connection: psycopg.Connection[Any]
+) -> None:
+    """Whoever comes behind it in the queue for the row waits for it too, however long a table's lock may take."""
+    prepare(connection, small, 20)
+    waited: list[float] = []
+    with psycopg.connect(empty_database.conninfo) as blocker:
+        blocker.execute("SELECT FROM item WHERE id = 7 FOR UPDATE")
+        begun = time.monotonic()
+
+        def release(event: object) -> None:
+            if isinstance(event, batches.Retried):
+                waited.append(time.monotonic() - begun)
+                blocker.rollback()
+
+        run(connection, empty_database, small, notify=release, workers=1, lock_timeout=60)
+    assert ROW_LOCK_S < waited[0] < 30
 
 
 def test_a_pause_from_another_session_makes_the_workers_rest_and_say_so(

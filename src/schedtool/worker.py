@@ -41,6 +41,12 @@ LARGEST_BATCH: Final = 2_000
 TRIES: Final = {"55P03": 60, "40P01": 60, "40001": 60, TIMED_OUT: 20, UNIQUE: 10}
 FAULTS_IN_A_ROW: Final = 50
 """So many documents that fail one after the other are not to blame themselves: a trigger, a constraint or a file is."""
+ROW_LOCK_S: Final = 0.2
+"""How long a batch waits for a row at most: who comes behind it in the queue for that row waits for it too.
+
+Where somebody has waited for a batch of several keys, it is cancelled long before (collectors.PATIENCE_MS); one of a
+single key has to pass, and is not.
+"""
 RECONNECT_S: Final = 30.0
 IDLE_IN_TRANSACTION_S: Final = 10.0
 """A client that is stopped in the middle of a batch keeps its locks no longer than this."""
@@ -138,7 +144,7 @@ def _connected(worker: Worker, lost: psycopg.Error | None, deadline: float) -> C
             connection = database.connect(
                 worker.target,
                 application="batches",
-                lock_timeout=worker.lock_timeout,
+                lock_timeout=min(worker.lock_timeout, ROW_LOCK_S),
                 statement_timeout=worker.statement_timeout,
             )
             break

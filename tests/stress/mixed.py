@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=None, help="as many writes as come to be in so long, instead")
     parser.add_argument("--clients", type=int, default=6, help="connections that write (%(default)s)")
     parser.add_argument("--hot", type=int, default=300, help="providers written to (%(default)s)")
+    parser.add_argument("--nice-ratio", default="0", help="of the backfill; its own default is gentle (%(default)s)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     report = Report(f"mixed load on {options.hot} hot providers")
@@ -94,7 +95,7 @@ def _run(app: Site, report: Report, options: argparse.Namespace) -> None:
             if rounds:
                 # Rows to fill also in later rounds; nobody writes to the others.
                 app.empty_rows(f"provider_id % {EVERY} <> 0")
-            app.run("backfill", "--nice-ratio", "0")
+            app.run("backfill", "--nice-ratio", options.nice_ratio)
             rounds += 1
         output, errors = load.communicate()
     said = _said(output)
