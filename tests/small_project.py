@@ -204,6 +204,14 @@ def make_settled(root: Path) -> Small:
     return small
 
 
+def prepare(
+    connection: psycopg.Connection, small: Small, count: int, *, key: str = "bigint", first: int = 1, step: int = 1
+) -> None:
+    """Make the items, and the table of 0001 without its record: the batches of 0002 can run."""
+    make_items(connection, count, key=key, first=first, step=step)
+    connection.execute(small.load().find("0001").text.encode())
+
+
 def make_items(
     connection: psycopg.Connection, count: int, *, key: str = "bigint", first: int = 1, step: int = 1
 ) -> None:

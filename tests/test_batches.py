@@ -19,6 +19,7 @@ from schedtool.database import Target, connect
 from schedtool.errors import Busy, Failed, Refused, UsageError
 from schedtool.worker import ROW_LOCK_S, next_size
 from tests import servers, small_project
+from tests.small_project import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,11 +38,6 @@ def small(tmp_path: Path) -> Small:
 def connection(empty_database: Database) -> Iterator[psycopg.Connection[Any]]:
     with connect(Target(empty_database.conninfo), application="test") as opened:
         yield opened
-
-
-def prepare(connection: psycopg.Connection[Any], small: Small, count: int, **items: Any) -> None:  # noqa: ANN401
-    small_project.make_items(connection, count, **items)
-    connection.execute(small.load().find("0001").text.encode())
 
 
 def run(

@@ -41,9 +41,8 @@ def small(tmp_path: Path) -> Small:
 def items(empty_database: Database, small: Small) -> Iterator[psycopg.Connection[Any]]:
     """Four hundred items, none of them with a digit."""
     with connect(Target(empty_database.conninfo), application="test") as connection:
-        small_project.make_items(connection, 400)
+        small_project.prepare(connection, small, 400)
         connection.execute("UPDATE item SET name = 'x'")
-        connection.execute(small.load().find("0001").text.encode())
         connection.execute("CREATE TABLE failed (item_id bigint PRIMARY KEY, state text, message text)")
         yield connection
 

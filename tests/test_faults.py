@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from schedtool import embedded
+from tests.clusters import wait_for
 from tests.servers import Database
 from tests.team import Team, value
 
@@ -35,6 +35,19 @@ LIMIT_S = 30
 SESSIONS = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'schedtool%' AND datname = current_database()"
 )
+
+
+IDLE_MS = 60
+"""How long the server lets a session be idle in the rows of that fault."""
+# Idle for longer between two tries, and alive; or at a statement that is longer than a try, so that it is never idle.
+OUTLIVED = f"""
+    SELECT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE application_name = 'schedtool apply' AND datname = current_database()
+            AND clock_timestamp() - state_change
+                > CASE state WHEN 'idle' THEN INTERVAL '{IDLE_MS} ms' ELSE INTERVAL '500 ms' END
+    )
+"""
 
 
 @dataclass(frozen=True)
@@ -113,21 +126,13 @@ def team(tmp_path: Path, empty_database: Database, run_cli: RunCli) -> Team:
     return Team(tmp_path, empty_database, run_cli)
 
 
-def until(question: Callable[[], bool], what: str) -> None:
-    """Ask until it is so; fail after half a minute."""
-    deadline = time.monotonic() + LIMIT_S
-    while not question():
-        assert time.monotonic() < deadline, f"{what}: it did not come true in {LIMIT_S} s"
-        time.sleep(0.02)
-
-
 def restart(data: Path) -> subprocess.Popen[bytes]:
     """Stop the server as a crash would, and start it again as it was started."""
     pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
     program = Path(f"/proc/{pid}/exe").readlink()
     owner = data.stat()
     os.kill(pid, signal.SIGQUIT)
-    until(lambda: not (data / "postmaster.pid").exists() or not Path(f"/proc/{pid}/exe").exists(), "the server ends")
+    wait_for(lambda: not (data / "postmaster.pid").exists() or not Path(f"/proc/{pid}/exe").exists(), "the server ends")
     account = {} if os.geteuid() else {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
     with (data / "again.log").open("ab") as log:
         again: subprocess.Popen[bytes] = subprocess.Popen(
@@ -172,8 +177,7 @@ def strike(fault: Fault, process: subprocess.Popen[str], there: Place, other: ps
     elif fault == "restart":
         there.restart()
     else:
-        # Longer than the server lets an idle session live.
-        time.sleep(0.5)
+        wait_for(lambda: value(other, OUTLIVED), "the session to be idle for longer than the server lets one live")
 
 
 EXITS = {"SIGKILL": {-9}, "SIGTERM": {143}, "SIGINT": {130}, "terminated": {1}, "idle": {0}, "restart": {1, 4}}
@@ -193,13 +197,13 @@ def test_whatever_ends_an_apply_the_state_is_right_or_named_and_one_command_goes
         with closing(team.database.connect()) as other, closing(team.database.connect()) as watch:
             if fault == "idle":
                 database = value(other, "SELECT quote_ident(current_database())")
-                other.execute(f"ALTER DATABASE {database} SET idle_session_timeout = '60ms'".encode())
+                other.execute(f"ALTER DATABASE {database} SET idle_session_timeout = '{IDLE_MS}ms'".encode())
             other.execute(f"BEGIN; {moment.hold}".encode())
             # Short where it is to be idle between its tries.
             arguments = team.process("apply", "--lock-timeout", "0.2" if fault == "idle" else "60")
             process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             with process:
-                until(lambda: bool(value(watch, f"SELECT {moment.reached}")), name)
+                wait_for(lambda: bool(value(watch, f"SELECT {moment.reached}")), name)
                 strike(fault, process, there, watch)
                 if fault == "idle":
                     other.execute("ROLLBACK")
@@ -209,7 +213,7 @@ def test_whatever_ends_an_apply_the_state_is_right_or_named_and_one_command_goes
                 assert set(team.states().values()) == {"applied"}
                 return
             if fault != "restart":
-                until(lambda: not value(watch, SESSIONS), "its sessions end")
+                wait_for(lambda: not value(watch, SESSIONS), "its sessions end")
         said_what_happened(fault, moment, name, said)
         told = team.run("status", "--wait", "30")
         assert team.states()[moment.migration] in moment.after

@@ -121,8 +121,7 @@ def small(tmp_path: Path) -> Small:
 @pytest.fixture
 def items(empty_database: Database, small: Small) -> Iterator[psycopg.Connection[Any]]:
     with connect(Target(empty_database.conninfo), application="test") as connection:
-        small_project.make_items(connection, 1_000)
-        connection.execute(small.load().find("0001").text.encode())
+        small_project.prepare(connection, small, 1_000)
         yield connection
 
 

@@ -82,8 +82,7 @@ def small(tmp_path: Path) -> Small:
 def items(primary: Cluster, small: Small) -> Iterator[psycopg.Connection[Any]]:
     with connect(Target(primary.conninfo), application="test") as connection:
         connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        small_project.make_items(connection, 2_000)
-        connection.execute(small.load().find("0001").text.encode())
+        small_project.prepare(connection, small, 2_000)
         yield connection
 
 

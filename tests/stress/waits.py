@@ -12,16 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
 
-from tests.clusters import cluster
+from tests.clusters import cluster, wait_for
 from tests.servers import FAST
 from tests.stress.report import Report
 from tests.stress.sampler import LIMIT_MS, Sampler
 from tests.stress.site import Site, site
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PAUSE_S = 0.01
 # A document a little ahead of the cursor: inside the batch that runs, or that will.
@@ -48,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     with cluster(FAST) as server, site(server, providers=options.providers) as app:
         ended = threading.Event()
         slowest: list[float] = []
-        writers = [threading.Thread(target=_chase, args=(app, ended.is_set, slowest)) for _ in range(options.writers)]
+        writers = [threading.Thread(target=_chase, args=(app, ended, slowest)) for _ in range(options.writers)]
         app.run("backfill", "--dry-run")
         started = time.monotonic()
         with Sampler(app.conninfo) as sampler:
@@ -80,15 +76,13 @@ def main(arguments: list[str] | None = None) -> int:
     return report.write(as_json=options.json)
 
 
-def _chase(app: Site, ended: Callable[[], bool], slowest: list[float]) -> None:
+def _chase(app: Site, ended: threading.Event, slowest: list[float]) -> None:
     with app.connect() as connection:
-        while not ended() and app.one("SELECT to_regclass('schedtool_range')") is None:
-            time.sleep(0.05)
-        while not ended():
+        wait_for(lambda: ended.is_set() or app.one("SELECT to_regclass('schedtool_range')") is not None, "a job")
+        while not ended.wait(PAUSE_S):
             begun = time.monotonic()
             connection.execute(CHASE.encode())
             slowest.append((time.monotonic() - begun) * 1000)
-            time.sleep(PAUSE_S)
 
 
 if __name__ == "__main__":
