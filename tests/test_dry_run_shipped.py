@@ -18,8 +18,9 @@ from tests.journey import Journey, execute, rows
 from tests.servers import HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from schedtool.database import Result
     from tests.conftest import RunCli
     from tests.servers import Database
 
@@ -74,27 +75,34 @@ class Asked(frozenset[str]):
 
 @contextmanager
 def vacuuming(primary: psycopg.Connection[Any], conninfo: str, asked: Asked, *, times: int) -> Iterator[None]:
-    """Vacuum rows that a dry run's snapshot on the standby may need, until so many of its statements are cancelled."""
+    """Vacuum rows that a dry run's snapshot on the standby may need, until so many of its statements are cancelled.
+
+    Until then the dry run dawdles over what it reads: a statement that is soon over may see no vacuum at all.
+    """
     over = threading.Event()
 
+    def dawdle(connection: psycopg.Connection[Any], text: str, values: Mapping[str, str]) -> list[Result]:
+        return run(connection, text if len(asked.errors) >= times else f"SELECT pg_sleep(60);{text}", values)
+
     def vacuum() -> None:
-        with psycopg.connect(conninfo, autocommit=True) as watch:
-            while len(asked.errors) < times and not over.is_set():
-                # Whoever watches may be cancelled as well.
-                with suppress(psycopg.errors.SerializationFailure):
-                    if watch.execute(READING).fetchone() is None:
-                        continue
-                    primary.execute("INSERT INTO written VALUES (1)")
-                    primary.execute("DELETE FROM written")
-                    primary.execute("VACUUM written")
+        while len(asked.errors) < times and not over.is_set():
+            # Whoever watches may be cancelled as well, or lose the connection by it: hence a new one for each look.
+            with suppress(psycopg.OperationalError), psycopg.connect(conninfo, autocommit=True) as watch:
+                if watch.execute(READING).fetchone() is None:
+                    continue
+                primary.execute("INSERT INTO written VALUES (1)")
+                primary.execute("DELETE FROM written")
+                primary.execute("VACUUM written")
 
     thread = threading.Thread(target=vacuum)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranges, "run", dawdle)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 def test_a_standby_that_cancels_the_dry_run_costs_tries_and_nothing_else(
