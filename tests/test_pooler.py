@@ -17,6 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from schedtool import database as databases
+from schedtool import worker
 from tests.journey import insert_documents
 from tests.team import Team, value
 
@@ -46,7 +47,7 @@ def _there(request: pytest.FixtureRequest) -> None:
 
 
 @contextmanager
-def pgbouncer(database: Database, mode: Mode, *, size: int = 5) -> Iterator[str]:
+def pgbouncer(database: Database, mode: Mode, *, size: int = 5, more: str = "") -> Iterator[str]:
     """A PgBouncer of its own on a socket of its own; gives how to connect through it."""
     program = installed()
     assert program is not None
@@ -60,7 +61,7 @@ def pgbouncer(database: Database, mode: Mode, *, size: int = 5) -> Iterator[str]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pgbouncer-", dir="/tmp")))
         (folder / "ini").write_text(
             f"[databases]\n* = {quoted}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = {folder}\n"
-            f"auth_type = any\npool_mode = {mode}\ndefault_pool_size = {size}\nquery_wait_timeout = 20\n"
+            f"auth_type = any\npool_mode = {mode}\ndefault_pool_size = {size}\nquery_wait_timeout = 20\n{more}\n"
         )
         account = {}
         if os.geteuid() == 0:
@@ -186,6 +187,30 @@ def test_through_a_pool_that_keeps_sessions_everything_works(team: Team) -> None
         with team.database.connect() as connection:
             assert value(connection, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
             assert value(connection, "SELECT count(*) FROM app.yoyo_lock") == 0
+
+
+@pytest.mark.parametrize("is_seen", [True, False], ids=["", "without looking for a pooler"])
+def test_a_pool_that_resets_nothing_is_not_left_with_foreign_keys_passed_over(
+    empty_database: Database, run_cli: RunCli, monkeypatch: pytest.MonkeyPatch, is_seen: bool
+) -> None:
+    empty_database.make_parents()
+    assert run_cli("apply", "--to", "0002", "--database", empty_database.url).exit_code == 0
+    insert_documents(empty_database, ['{"monday": "9:00-17:00"}'] * 300)
+    # Documents that were there before the triggers.
+    with empty_database.connect() as connection:
+        connection.execute("SET schedtool.sync = 'document'")
+        connection.execute("DELETE FROM provider_availability")
+    if not is_seen:
+        monkeypatch.setattr(worker, "server_process", lambda connection: connection.info.backend_pid)
+    with pgbouncer(empty_database, "session", more="server_reset_query =") as pooled:
+        outcome = run_cli("backfill", "--workers", "1", "--database", pooled)
+        assert outcome.exit_code == 0, outcome
+        with ExitStack() as stack:
+            clients = [stack.enter_context(closing(psycopg.connect(pooled))) for _ in range(5)]
+            roles = {value(client, "SELECT current_setting('session_replication_role')") for client in clients}
+    assert ("replica" in roles) is not is_seen
+    with empty_database.connect() as connection:
+        assert value(connection, "SELECT count(*) FROM provider_availability") == 300
 
 
 def test_a_pool_of_one_session_cannot_be_told_and_is_refused(team: Team) -> None:

@@ -21,9 +21,37 @@ SELECT
     set_config('schedtool.sync', 'document', true), set_config('jit', 'off', true),
     set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true);
 
--- Planned once in a session: to plan it costs some 40 ms, more than two hundred documents do.
 DO $do$
 BEGIN
+    -- Where 0003….session.sql had foreign keys passed over, whatever else would be passed over takes that back, for the
+    -- session: each change of this setting costs all its plans. Locked first, so that no trigger comes in between.
+    IF current_setting('session_replication_role') = 'replica' THEN
+        LOCK TABLE provider_availability, provider_availability_rejects IN ROW EXCLUSIVE MODE;
+        IF EXISTS (
+            SELECT
+            FROM pg_trigger AS t
+            -- A key that the locks answer for: provider_id is there, and nobody else takes it away.
+            LEFT JOIN pg_constraint AS c ON c.oid = t.tgconstraint AND c.contype = 'f' AND c.confrelid = 'providers'::regclass
+                AND c.conkey = ARRAY(SELECT k.attnum FROM pg_attribute AS k WHERE k.attrelid = t.tgrelid AND k.attname = 'provider_id')
+                AND c.confkey = ARRAY(SELECT k.attnum FROM pg_attribute AS k WHERE k.attrelid = c.confrelid AND k.attname = 'id')
+            WHERE t.tgenabled <> 'D' AND c.oid IS NULL
+                -- What fires on INSERT (a bit), and of the rejects on anything. Our own triggers let batches pass.
+                AND (
+                    t.tgrelid = 'provider_availability'::regclass AND t.tgtype & 4 <> 0
+                    OR t.tgrelid = 'provider_availability_rejects'::regclass
+                )
+                AND t.tgfoid IS DISTINCT FROM to_regproc('provider_availability_follow_row')
+                AND t.tgfoid IS DISTINCT FROM to_regproc('provider_availability_stand_in')
+        ) OR EXISTS (
+            SELECT
+            FROM pg_rewrite AS w
+            WHERE w.ev_class IN ('provider_availability'::regclass, 'provider_availability_rejects'::regclass)
+        ) OR NOT has_function_privilege('provider_availability_follow_row()'::regprocedure, 'EXECUTE') THEN
+            PERFORM set_config('session_replication_role', 'origin', false);
+        END IF;
+    END IF;
+
+    -- Planned once in a session: to plan it costs some 40 ms, more than two hundred documents do.
     IF NOT EXISTS (SELECT FROM pg_prepared_statements AS s WHERE s.name = 'schedtool_fill') THEN
         EXECUTE $fill$
 PREPARE schedtool_fill AS

@@ -22,7 +22,7 @@ _DIRECTIVES = {
 }
 _RANGED = {"batches", "dry_run"}
 # What a file of batches/ may be; any other part is a slip, and the file would be passed over in silence.
-_BATCH_PARTS = {None, "reject", "rollback", "rollback.reject", "before", "after"}
+_BATCH_PARTS = {None, "session", "reject", "rollback", "rollback.reject", "before", "after"}
 # Beside first, last and settings.
 _PARAMETERS: dict[tuple[str, str | None], set[str]] = {("dry_run", "rescues"): {"rejects", "candidates"}}
 _CHECKED = {"batches", "dry_run", "verify"}
@@ -160,7 +160,7 @@ def _read(path: Path, file: str, folder: str, owners: Mapping[str, str] | None) 
     if not script.statements:
         raise UsageError(f"{file}:1: it holds no statement", code="bad_file")
     migration, part = _owner(path.stem, file, owners) if owners is not None else (None, None)
-    around = folder == "batches" and part in {"before", "after"}
+    around = folder == "batches" and part in {"session", "before", "after"}
     if folder == "batches" and part not in _BATCH_PARTS:
         parts = ", ".join(sorted(filter(None, _BATCH_PARTS)))
         raise UsageError(f"{file}:1: '{part}' is no part of batches: {parts}", code="bad_file")

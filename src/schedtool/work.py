@@ -14,6 +14,7 @@ class Work:
     """The batches of a migration in one direction.
 
     Attributes:
+        session: Runs once on each connection that runs batches, before its first one.
         reject: Writes down the one document that makes the batch file fail; without it such a document stops the run.
         before: Takes something away for the time of the batches, where that is asked for.
         after: Brings it back.
@@ -23,6 +24,7 @@ class Work:
     migration: str
     file: SqlFile
     direction: str = "forward"
+    session: SqlFile | None = None
     reject: SqlFile | None = None
     before: SqlFile | None = None
     after: SqlFile | None = None
@@ -34,8 +36,16 @@ def work_of(project: Project, migration: Migration, *, direction: str = "forward
     parts = {file.part: file for file in project.sql_files("batches", migration)}
     if direction == "back":
         file, reject = parts.get("rollback"), parts.get("rollback.reject")
-        return Work(migration.id, file, direction, reject) if file else None
+        return Work(migration.id, file, direction, reject=reject) if file else None
     file = parts.get(None)
     if file is None:
         return None
-    return Work(migration.id, file, direction, parts.get("reject"), parts.get("before"), parts.get("after"))
+    return Work(
+        migration.id,
+        file,
+        direction,
+        session=parts.get("session"),
+        reject=parts.get("reject"),
+        before=parts.get("before"),
+        after=parts.get("after"),
+    )

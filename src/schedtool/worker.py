@@ -123,6 +123,7 @@ def _work(worker: Worker) -> None:
         committed = False
         try:
             with _connected(worker, lost, deadline) as connection:
+                _prepare(connection, worker.work)
                 for _ in _batches(worker, connection):
                     committed = True
         except psycopg.Error as caught:
@@ -166,6 +167,18 @@ def _connected(worker: Worker, lost: psycopg.Error | None, deadline: float) -> C
     ):
         connection.execute("SELECT set_config(%s, %s, false)", [name, value])
     return connection
+
+
+def _prepare(connection: Connection[Any], work: Work) -> None:
+    """Run the `.session` file, if there is one; not on a pool's session, for it goes on to others as it is left."""
+    if work.session is None or server_process(connection) != connection.info.backend_pid:
+        return
+    try:
+        database.run(connection, work.session.text)
+    except psycopg.Error as error:
+        if connection.closed:
+            raise
+        raise explained(error, work.session) from error
 
 
 def _batches(worker: Worker, connection: Connection[Any]) -> Iterator[None]:

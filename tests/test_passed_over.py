@@ -1,0 +1,310 @@
+"""Batches that pass over the foreign key, because they hold their providers' locks: and nothing else is passed over."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from schedtool import backfill, batches, settings
+from schedtool.database import Target
+from schedtool.errors import Failed, UsageError
+from schedtool.project import load, shipped
+from tests import small_project
+from tests.clusters import wait_for
+from tests.journey import execute, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from schedtool.project import Project
+    from tests.conftest import RunCli
+    from tests.servers import Database
+
+DOCUMENTS = 300
+ROWS = 2 * DOCUMENTS
+DOCUMENT = '{"monday": {"start": "09:00", "end": "17:00"}, "friday": {"start": "09:00", "end": "17:00"}}'
+BATCH = "sql/batches/0003.backfill-provider-availability"
+ROWS_WRITTEN = "SELECT count(*) FROM provider_availability"
+ORPHANS = f"{ROWS_WRITTEN} WHERE provider_id NOT IN (SELECT id FROM providers)"
+KEPT_BY_TRIGGER = """
+    CREATE TABLE kept (id bigint);
+    CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO kept VALUES (NEW.id); RETURN NEW; END';
+    CREATE TRIGGER keep {when} INSERT ON provider_availability FOR EACH ROW EXECUTE FUNCTION keep()
+"""
+KEPT_BY_RULE = """
+    CREATE TABLE kept (id bigint);
+    CREATE RULE keep AS ON INSERT TO provider_availability DO ALSO INSERT INTO kept VALUES (NEW.provider_id)
+"""
+
+OURS = {
+    "TABLE": "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
+    "ROUTINE": "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+}
+
+
+@pytest.fixture
+def documents(empty_database: Database, run_cli: RunCli) -> Database:
+    """Three hundred documents of two days, and the triggers, but no rows yet."""
+    empty_database.make_parents()
+    with empty_database.connect() as connection:
+        connection.execute(
+            "INSERT INTO providers (id, availability) SELECT n, %s::jsonb FROM generate_series(1, %s) AS n",
+            [DOCUMENT, DOCUMENTS],
+        )
+    outcome = run_cli("--database", empty_database.url, "apply", "--to", "0002")
+    assert outcome.exit_code == 0, outcome
+    return empty_database
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Callable[..., Project]:
+    """The shipped project with something taken out of one of its files."""
+
+    def change(part: str, old: str, new: str = "") -> Project:
+        for folder in ("migrations", "sql"):
+            shutil.copytree(shipped() / folder, tmp_path / folder)
+        file = tmp_path / f"{BATCH}{part}.sql"
+        text = file.read_text()
+        assert text.count(old) == 1
+        file.write_text(text.replace(old, new))
+        return load(tmp_path)
+
+    return change
+
+
+def run(
+    database: Database,
+    notify: Callable[[object], None] = lambda _: None,
+    *,
+    project: Project | None = None,
+    target: Target | None = None,
+) -> batches.Result:
+    project = project or load(None)
+    return backfill.backfill(
+        target or Target(database.conninfo),
+        project,
+        project.find("0003"),
+        policy=settings.Policy(),
+        options=batches.Options(batch_size=20, range_keys=100, workers=1, nice_ratio=0),
+        notify=notify,
+    ).result
+
+
+def one(database: Database, statement: str) -> Any:  # noqa: ANN401 - whatever the database answers
+    return rows(database, statement)[0][0]
+
+
+def asked(database: Database, act: Callable[[], object]) -> int:
+    """How often something looks for a provider by its key; what a session has counted is known at its end."""
+    scans = "SELECT idx_scan FROM pg_stat_user_indexes WHERE relname = 'providers' AND indexrelname ~ 'pkey'"
+    there = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ 'schedtool'"
+    )
+    begun = one(database, scans)
+    act()
+    wait_for(lambda: one(database, there) == 0, "the sessions to end")
+    return int(one(database, scans) - begun)
+
+
+def test_the_key_is_not_asked_for_every_row(documents: Database, changed: Callable[..., Project]) -> None:
+    assert asked(documents, lambda: run(documents)) < ROWS / 2
+    assert one(documents, ROWS_WRITTEN) == ROWS
+    execute(documents, "SET schedtool.sync = 'document'; DELETE FROM provider_availability")
+    usual = changed(".session", "'replica', false", "'origin', false")
+    assert asked(documents, lambda: run(documents, project=usual)) > ROWS
+    assert one(documents, ROWS_WRITTEN) == ROWS
+
+
+@pytest.mark.parametrize("is_locked", [True, False], ids=["", "without the lock"])
+def test_the_lock_is_what_answers_for_the_key(
+    documents: Database, changed: Callable[..., Project], is_locked: bool
+) -> None:
+    """The batch has read the provider that is deleted, and waits with its rows for a row of another one before it."""
+    project = load(None) if is_locked else changed("", "    FOR NO KEY UPDATE\n")
+    deleted = threading.Event()
+
+    def delete() -> None:
+        with documents.connect() as app:
+            app.execute("DELETE FROM providers WHERE id = 7")
+        deleted.set()
+
+    deleting = threading.Thread(target=delete)
+    with documents.connect() as app, documents.connect() as watch:
+        app.execute("SET schedtool.sync = 'document'")
+        app.execute("BEGIN")
+        app.execute("INSERT INTO provider_availability (provider_id, day_of_week) VALUES (3, 'monday')")
+        filling = threading.Thread(target=run, args=(documents,), kwargs={"project": project})
+        filling.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = %s"
+        wait_for(
+            lambda: watch.execute(waits, ["schedtool batches"]).fetchone() == (1,), "the batch to wait for the row"
+        )
+        deleting.start()
+        # Without the lock it does not wait for the batch; with it, until the batch has ended or made way.
+        if not is_locked:
+            assert deleted.wait(10)
+        app.execute("ROLLBACK")
+        deleting.join()
+        filling.join()
+    assert one(documents, "SELECT count(*) FROM providers WHERE id = 7") == 0
+    assert one(documents, ORPHANS) == (0 if is_locked else 2)
+
+
+@pytest.mark.parametrize(
+    "keeping",
+    [KEPT_BY_TRIGGER.format(when="BEFORE"), KEPT_BY_TRIGGER.format(when="AFTER")],
+    ids=["BEFORE", "AFTER"],
+)
+def test_what_the_application_hangs_on_the_rows_is_not_passed_over(documents: Database, keeping: str) -> None:
+    execute(documents, keeping)
+    assert run(documents).counters["inserted"] == ROWS
+    assert one(documents, "SELECT count(*) FROM kept") == ROWS
+
+
+def test_nor_is_a_rule_which_no_batch_can_follow(documents: Database) -> None:
+    execute(documents, KEPT_BY_RULE)
+    with pytest.raises(Failed, match="rules"):
+        run(documents)
+    assert one(documents, ROWS_WRITTEN) == 0
+
+
+def test_without_looking_for_it_it_would_be(documents: Database, changed: Callable[..., Project]) -> None:
+    execute(documents, KEPT_BY_TRIGGER.format(when="AFTER"))
+    blind = changed("", "current_setting('session_replication_role') = 'replica'", "false")
+    assert run(documents, project=blind).counters["inserted"] == ROWS
+    assert one(documents, "SELECT count(*) FROM kept") == 0
+
+
+def test_nor_what_comes_while_batches_run(documents: Database) -> None:
+    before: list[int] = []
+
+    def notify(event: object) -> None:
+        if isinstance(event, batches.Progress) and event.done >= DOCUMENTS / 3 and not before:
+            with documents.connect() as app, app.transaction():
+                app.execute(KEPT_BY_TRIGGER.format(when="AFTER"))
+                found = app.execute(ROWS_WRITTEN).fetchone()
+                assert found
+                before.append(found[0])
+
+    assert run(documents, notify).counters["inserted"] == ROWS
+    assert 0 < before[0] < ROWS
+    assert one(documents, "SELECT count(*) FROM kept") == ROWS - before[0]
+
+
+@pytest.mark.parametrize("is_blind", [False, True], ids=["", "without looking for it"])
+def test_another_key_is_asked_for_every_row(
+    documents: Database, changed: Callable[..., Project], is_blind: bool
+) -> None:
+    """Documents with a day that this key does not know become rejects, one by one."""
+    execute(
+        documents,
+        "UPDATE providers SET availability = availability - 'friday' WHERE id > 2",
+        "CREATE TABLE weekdays (name text PRIMARY KEY)",
+        "INSERT INTO weekdays VALUES ('monday')",
+        "ALTER TABLE provider_availability ADD CONSTRAINT weekday FOREIGN KEY (day_of_week) REFERENCES weekdays",
+    )
+    look = ("", "current_setting('session_replication_role') = 'replica'", "false")
+    run(documents, project=changed(*look) if is_blind else None)
+    rejected = rows(documents, "SELECT provider_id, reason FROM provider_availability_rejects ORDER BY 1")
+    unknown = one(documents, f"{ROWS_WRITTEN} WHERE day_of_week = 'friday'")
+    assert (rejected, unknown) == (([], 2) if is_blind else ([(1, "error_23503"), (2, "error_23503")], 0))
+
+
+def test_a_trigger_on_the_rejects_sees_one_that_a_failing_document_becomes(documents: Database) -> None:
+    """The batch that looked is rolled back by then."""
+    execute(
+        documents,
+        "ALTER TABLE provider_availability ADD CONSTRAINT not_five CHECK (provider_id <> 5)",
+        """
+        CREATE TABLE kept (id bigint);
+        CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO kept VALUES (NEW.provider_id); RETURN NEW; END';
+        CREATE TRIGGER keep AFTER INSERT ON provider_availability_rejects FOR EACH ROW EXECUTE FUNCTION keep()
+        """,
+    )
+    run(documents)
+    assert rows(documents, "SELECT id FROM kept") == [(5,)]
+
+
+def test_an_owner_who_may_not_set_it_fills_the_rows_all_the_same(documents: Database) -> None:
+    name = f"owner_of_{documents.name}"
+    role = sql.Identifier(name)
+    with documents.connect() as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'owns'").format(role))
+        # All that belongs to this superuser at once would be the system's own things too.
+        connection.execute(sql.SQL("GRANT ALL ON SCHEMA public TO {}").format(role))
+        for kind, names in OURS.items():
+            for (one_of_them,) in connection.execute(names.encode()).fetchall():
+                connection.execute(sql.SQL("ALTER {} {} OWNER TO {}").format(sql.SQL(kind), sql.SQL(one_of_them), role))
+    try:
+        owner = psycopg.conninfo.make_conninfo(documents.conninfo, user=name, password="owns")  # noqa: S106
+        with psycopg.connect(owner) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SET session_replication_role = 'replica'")
+        assert run(documents, target=Target(owner)).counters["inserted"] == ROWS
+    finally:
+        with documents.connect() as connection:
+            connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(role))
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(role))
+            connection.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+SESSION = "sql/batches/0002.fill-copied.session.sql"
+
+
+def test_the_session_file_runs_once_on_each_connection_before_its_first_batch(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    small = small_project.make(tmp_path)
+    small.write(
+        SESSION, "INSERT INTO sessions VALUES (pg_backend_pid()); SELECT set_config('small.said', 'yes', false);\n"
+    )
+    batch = tmp_path / "sql/batches/0002.fill-copied.sql"
+    batch.write_text(
+        f"{batch.read_text().rstrip()}\n".replace(
+            "SELECT FROM item", "SELECT current_setting('small.said') FROM item", 1
+        )
+    )
+    with empty_database.connect() as connection:
+        small_project.prepare(connection, small, 400)
+        connection.execute("CREATE TABLE sessions (pid integer)")
+        work = batches.work_of(small.load(), small.migration())
+        assert work is not None
+        target = Target(empty_database.conninfo)
+        options = batches.Options(batch_size=20, range_keys=100, workers=2)
+        result = batches.run(connection, target, work=work, options=options, notify=lambda _: None)
+        assert result.counters["documents"] == 400
+        assert connection.execute("SELECT count(*), count(DISTINCT pid) FROM sessions").fetchone() == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("SELECT 1 / 0;\n", Failed, "0002.fill-copied.session.sql:1"),
+        ("SELECT :'first';\n", UsageError, "0002.fill-copied.session.sql:1"),
+    ],
+    ids=["an error", "a parameter"],
+)
+def test_a_session_file_that_is_wrong_is_named(
+    empty_database: Database, tmp_path: Path, text: str, error: type[Exception], said: str
+) -> None:
+    small = small_project.make(tmp_path)
+
+    def fill(connection: psycopg.Connection[Any]) -> None:
+        work = batches.work_of(small.load(), small.migration())
+        assert work is not None
+        target = Target(empty_database.conninfo)
+        batches.run(connection, target, work=work, options=batches.Options(), notify=lambda _: None)
+
+    with empty_database.connect() as connection:
+        small_project.prepare(connection, small, 40)
+        small.write(SESSION, text)
+        with pytest.raises(error, match=said):
+            fill(connection)
+        assert connection.execute("SELECT count(*) FROM copied").fetchone() == (0,)
