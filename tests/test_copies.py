@@ -52,6 +52,16 @@ def test_what_the_triggers_read_first_is_the_beginning_of_the_reading() -> None:
     assert paste_reading.paste_plain(changed) == source
 
 
+def test_the_batch_and_the_file_look_for_the_same_before_they_pass_over_a_key() -> None:
+    name = "0003.backfill-provider-availability.sql"
+    first, last = "            FROM pg_trigger AS t\n", "::regprocedure, 'EXECUTE')"
+    batch, file = (
+        between(whole, first, last) for whole in (text("batches", name), (PROJECT / "migrations" / name).read_text())
+    )
+    assert "FROM pg_rewrite" in batch
+    assert batch == file
+
+
 def test_a_copy_that_was_changed_is_pasted_over() -> None:
     copy = paste_reading.COPIES[0].read_text(encoding="utf-8")
     body = paste_reading.reading(copy)

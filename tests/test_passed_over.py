@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DOCUMENTS = 300
 ROWS = 2 * DOCUMENTS
 DOCUMENT = '{"monday": {"start": "09:00", "end": "17:00"}, "friday": {"start": "09:00", "end": "17:00"}}'
+FILE = (shipped() / "migrations" / "0003.backfill-provider-availability.sql").read_text()
 BATCH = "sql/batches/0003.backfill-provider-availability"
 ROWS_WRITTEN = "SELECT count(*) FROM provider_availability"
 ORPHANS = f"{ROWS_WRITTEN} WHERE provider_id NOT IN (SELECT id FROM providers)"
@@ -183,19 +184,23 @@ def test_without_looking_for_it_it_would_be(documents: Database, changed: Callab
 
 
 def test_nor_what_comes_while_batches_run(documents: Database) -> None:
-    before: list[int] = []
-
-    def notify(event: object) -> None:
-        if isinstance(event, batches.Progress) and event.done >= DOCUMENTS / 3 and not before:
-            with documents.connect() as app, app.transaction():
-                app.execute(KEPT_BY_TRIGGER.format(when="AFTER"))
-                found = app.execute(ROWS_WRITTEN).fetchone()
-                assert found
-                before.append(found[0])
-
-    assert run(documents, notify).counters["inserted"] == ROWS
-    assert 0 < before[0] < ROWS
-    assert one(documents, "SELECT count(*) FROM kept") == ROWS - before[0]
+    filling = threading.Thread(target=run, args=(documents,))
+    with documents.connect() as app, documents.connect() as holder:
+        holder.execute("BEGIN")
+        holder.execute("SELECT FROM providers WHERE id = 200 FOR UPDATE")
+        filling.start()
+        wait_for(
+            lambda: (app.execute(ROWS_WRITTEN).fetchone() or ()) > (200,),
+            "the batches to come to the row that is locked",
+        )
+        with app.transaction():
+            app.execute(KEPT_BY_TRIGGER.format(when="AFTER").encode())
+            (before,) = app.execute(ROWS_WRITTEN).fetchone() or (0,)
+        holder.execute("ROLLBACK")
+        filling.join()
+    assert 0 < before < ROWS
+    assert one(documents, ROWS_WRITTEN) == ROWS
+    assert one(documents, "SELECT count(*) FROM kept") == ROWS - before
 
 
 @pytest.mark.parametrize("is_blind", [False, True], ids=["", "without looking for it"])
@@ -248,11 +253,47 @@ def test_an_owner_who_may_not_set_it_fills_the_rows_all_the_same(documents: Data
         with psycopg.connect(owner) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SET session_replication_role = 'replica'")
         assert run(documents, target=Target(owner)).counters["inserted"] == ROWS
+        execute(documents, "SET schedtool.sync = 'document'; DELETE FROM provider_availability")
+        with psycopg.connect(owner) as connection:
+            connection.execute(FILE.encode())
+        assert one(documents, ROWS_WRITTEN) == ROWS
     finally:
         with documents.connect() as connection:
             connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(role))
             connection.execute(sql.SQL("DROP OWNED BY {}").format(role))
             connection.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+ROLE = "SELECT current_setting('session_replication_role')"
+
+
+def test_the_file_alone_passes_over_the_key_and_gives_the_setting_back(documents: Database) -> None:
+    roles: list[Any] = []
+
+    def fill(file: str) -> None:
+        with documents.connect() as connection, connection.transaction():
+            connection.execute(file.encode())
+            roles.append(connection.execute(ROLE).fetchone())
+
+    assert asked(documents, lambda: fill(FILE)) < ROWS
+    assert one(documents, ROWS_WRITTEN) == ROWS
+    execute(documents, "SET schedtool.sync = 'document'; DELETE FROM provider_availability")
+    usual = FILE.replace("'session_replication_role', 'replica'", "'session_replication_role', 'origin'")
+    assert usual != FILE
+    assert asked(documents, lambda: fill(usual)) >= ROWS
+    assert one(documents, ROWS_WRITTEN) == ROWS
+    assert roles == [("origin",)] * 2
+
+
+@pytest.mark.parametrize("is_blind", [False, True], ids=["", "without looking for it"])
+def test_the_file_alone_passes_over_nothing_else(documents: Database, is_blind: bool) -> None:
+    execute(documents, KEPT_BY_TRIGGER.format(when="AFTER"))
+    looks = "current_setting('session_replication_role') = 'origin' AND NOT ("
+    blind = FILE.replace(looks, f"{looks} false AND")
+    assert blind != FILE
+    execute(documents, blind if is_blind else FILE)
+    assert one(documents, ROWS_WRITTEN) == ROWS
+    assert one(documents, "SELECT count(*) FROM kept") == (0 if is_blind else ROWS)
 
 
 SESSION = "sql/batches/0002.fill-copied.session.sql"

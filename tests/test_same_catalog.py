@@ -162,7 +162,9 @@ def test_there_and_back_and_there_again_is_the_same_catalog(
 
 # What works on a range; what stands around the batches, or writes one reject, has tests of its own.
 RANGED = [
-    file for file in sorted(BATCHES.iterdir()) if not file.name.endswith((".before.sql", ".after.sql", ".reject.sql"))
+    file
+    for file in sorted(BATCHES.iterdir())
+    if not file.name.endswith((".session.sql", ".before.sql", ".after.sql", ".reject.sql"))
 ]
 
 

@@ -4,7 +4,8 @@
 -- session_replication_role is what does it, and only superusers and roles with GRANT SET ON PARAMETER may set it (14: superusers);
 -- for others nothing changes. Before it writes, each batch looks for triggers and rules that would be passed over, and
 -- takes it back where there are any.
--- Locks nothing. May run again. Not for psql by hand: the setting stays with the session.
+-- Locks nothing. May run again. The setting stays with the session: never on one that goes on to others.
+-- By hand: psql -X -1 -v ON_ERROR_STOP=1 -v first=1 -v last=1000 -v settings='{}' -f (this file) -f (the batch's)
 
 DO $$
 BEGIN
