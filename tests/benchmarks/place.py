@@ -156,9 +156,9 @@ def worked(server: Server) -> float | None:
     return sum(int(field) for field in fields[11:15]) / ticks
 
 
-def schedtool(database: Database, *arguments: str) -> Ran:
+def schedtool(database: Database, *arguments: str, extra: Mapping[str, str] | None = None) -> Ran:
     """Run the command line as a process of its own, measured from outside as its user would."""
-    return measured(sys.executable, "-m", "schedtool", "--database", database.url, *arguments)
+    return measured(sys.executable, "-m", "schedtool", "--database", database.url, *arguments, extra=extra)
 
 
 def environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -166,11 +166,11 @@ def environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {name: value for name, value in servers.clean_environ(extra).items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def measured(*command: str) -> Ran:
-    """Run a program to its end."""
+def measured(*command: str, extra: Mapping[str, str] | None = None) -> Ran:
+    """Run a program to its end, with something more in its environment."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environ())
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environ(extra))
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
