@@ -3839,6 +3839,11 @@ COMMIT;
 --             SELECT
 --             FROM pg_rewrite AS w
 --             WHERE w.ev_class IN ('provider_availability'::regclass, 'provider_availability_rejects'::regclass)
+--         ) OR EXISTS (
+--             -- Children have triggers of their own, and a key does not look for its providers among children.
+--             SELECT
+--             FROM pg_inherits AS h
+--             WHERE h.inhparent IN ('providers'::regclass, 'provider_availability'::regclass, 'provider_availability_rejects'::regclass)
 --         ) OR NOT has_function_privilege('provider_availability_follow_row()'::regprocedure, 'EXECUTE')
 --     ) THEN
 --         BEGIN
@@ -3857,6 +3862,8 @@ COMMIT;
 --         FROM providers AS p
 --         CROSS JOIN LATERAL provider_availability_read(p.availability, policy) AS r
 --         WHERE p.id IN (SELECT l.id FROM schedtool_left AS l)
+--         -- Who has been deleted and is there anew since the locks above is locked here: no row is written for one that is not.
+--         FOR NO KEY UPDATE OF p
 --     ),
 --     -- Its arrays side by side. In the list of columns: as a table, each would be written down for every document.
 --     days AS NOT MATERIALIZED (

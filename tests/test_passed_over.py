@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from schedtool import backfill, batches, settings
+from schedtool import backfill, batches, psqlscript, settings
 from schedtool.database import Target
+from schedtool.database import run as run_sql
 from schedtool.errors import Failed, UsageError
 from schedtool.project import load, shipped
 from tests import small_project
@@ -31,8 +33,10 @@ ROWS = 2 * DOCUMENTS
 DOCUMENT = '{"monday": {"start": "09:00", "end": "17:00"}, "friday": {"start": "09:00", "end": "17:00"}}'
 FILE = (shipped() / "migrations" / "0003.backfill-provider-availability.sql").read_text()
 BATCH = "sql/batches/0003.backfill-provider-availability"
+ITS_LOCK = "FOR NO KEY UPDATE OF p\n"
+LOOKS = "current_setting('schedtool.passes_over', true) = 'yes'"
 ROWS_WRITTEN = "SELECT count(*) FROM provider_availability"
-ORPHANS = f"{ROWS_WRITTEN} WHERE provider_id NOT IN (SELECT id FROM providers)"
+ORPHANS = f"{ROWS_WRITTEN} WHERE provider_id NOT IN (SELECT id FROM ONLY providers)"
 KEPT_BY_TRIGGER = """
     CREATE TABLE kept (id bigint);
     CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
@@ -68,13 +72,15 @@ def documents(empty_database: Database, run_cli: RunCli) -> Database:
 def changed(tmp_path: Path) -> Callable[..., Project]:
     """The shipped project with something taken out of one of its files."""
 
-    def change(part: str, old: str, new: str = "") -> Project:
+    def change(part: str, *changes: tuple[str, str]) -> Project:
         for folder in ("migrations", "sql"):
             shutil.copytree(shipped() / folder, tmp_path / folder)
         file = tmp_path / f"{BATCH}{part}.sql"
         text = file.read_text()
-        assert text.count(old) == 1
-        file.write_text(text.replace(old, new))
+        for old, new in changes:
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        file.write_text(text)
         return load(tmp_path)
 
     return change
@@ -118,7 +124,7 @@ def test_the_key_is_not_asked_for_every_row(documents: Database, changed: Callab
     assert asked(documents, lambda: run(documents)) < ROWS / 2
     assert one(documents, ROWS_WRITTEN) == ROWS
     execute(documents, "SET schedtool.sync = 'document'; DELETE FROM provider_availability")
-    usual = changed(".session", "'replica', false", "'origin', false")
+    usual = changed(".session", ("'replica', false", "'origin', false"))
     assert asked(documents, lambda: run(documents, project=usual)) > ROWS
     assert one(documents, ROWS_WRITTEN) == ROWS
 
@@ -128,7 +134,7 @@ def test_the_lock_is_what_answers_for_the_key(
     documents: Database, changed: Callable[..., Project], is_locked: bool
 ) -> None:
     """The batch has read the provider that is deleted, and waits with its rows for a row of another one before it."""
-    project = load(None) if is_locked else changed("", "    FOR NO KEY UPDATE\n")
+    project = load(None) if is_locked else changed("", ("    FOR NO KEY UPDATE\n", ""), (ITS_LOCK, ""))
     deleted = threading.Event()
 
     def delete() -> None:
@@ -178,7 +184,7 @@ def test_nor_is_a_rule_which_no_batch_can_follow(documents: Database) -> None:
 
 def test_without_looking_for_it_it_would_be(documents: Database, changed: Callable[..., Project]) -> None:
     execute(documents, KEPT_BY_TRIGGER.format(when="AFTER"))
-    blind = changed("", "current_setting('session_replication_role') = 'replica'", "false")
+    blind = changed("", (LOOKS, "false"))
     assert run(documents, project=blind).counters["inserted"] == ROWS
     assert one(documents, "SELECT count(*) FROM kept") == 0
 
@@ -215,8 +221,7 @@ def test_another_key_is_asked_for_every_row(
         "INSERT INTO weekdays VALUES ('monday')",
         "ALTER TABLE provider_availability ADD CONSTRAINT weekday FOREIGN KEY (day_of_week) REFERENCES weekdays",
     )
-    look = ("", "current_setting('session_replication_role') = 'replica'", "false")
-    run(documents, project=changed(*look) if is_blind else None)
+    run(documents, project=changed("", (LOOKS, "false")) if is_blind else None)
     rejected = rows(documents, "SELECT provider_id, reason FROM provider_availability_rejects ORDER BY 1")
     unknown = one(documents, f"{ROWS_WRITTEN} WHERE day_of_week = 'friday'")
     assert (rejected, unknown) == (([], 2) if is_blind else ([(1, "error_23503"), (2, "error_23503")], 0))
@@ -294,6 +299,139 @@ def test_the_file_alone_passes_over_nothing_else(documents: Database, is_blind: 
     execute(documents, blind if is_blind else FILE)
     assert one(documents, ROWS_WRITTEN) == ROWS
     assert one(documents, "SELECT count(*) FROM kept") == (0 if is_blind else ROWS)
+
+
+RUBBISH = """INSERT INTO providers (id, availability) VALUES ({}, '{{"monday": "rubbish"}}')"""
+REJECTED_ORPHANS = (
+    "SELECT count(*) FROM provider_availability_rejects WHERE provider_id NOT IN (SELECT id FROM ONLY providers)"
+)
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+class Others:
+    """Sessions of the application, each statement committed by itself but where it begins a transaction."""
+
+    def __init__(self, database: Database, stack: ExitStack) -> None:
+        self.database = database
+        self.watch, self.holder, self.app = (stack.enter_context(database.connect()) for _ in range(3))
+        self.holder.execute("SET schedtool.sync = 'document'")
+
+    def hold_a_row(self) -> None:
+        """Keep whoever fills waiting with the row of provider 3, whose own row nobody holds."""
+        self.holder.execute("BEGIN")
+        self.holder.execute("INSERT INTO provider_availability (provider_id, day_of_week) VALUES (3, 'monday')")
+
+    def wait_for(self, sessions: int) -> None:
+        wait_for(lambda: self.watch.execute(WAITING).fetchone() == (sessions,), "sessions to wait for locks")
+
+    def delete(self, key: int, *, waits: bool) -> threading.Thread:
+        """Delete a provider in a session of its own, at once or when the one who fills lets it."""
+        deleting = threading.Thread(target=execute, args=(self.database, f"DELETE FROM providers WHERE id = {key}"))
+        deleting.start()
+        if waits:
+            self.wait_for(2)
+        else:
+            deleting.join()
+        return deleting
+
+
+@pytest.mark.parametrize("is_locked", [True, False], ids=["", "without a lock of its own"])
+@pytest.mark.parametrize(
+    ("comes", "key", "orphans"),
+    [("UPDATE providers SET id = 10 WHERE id = 300", 10, ORPHANS), (RUBBISH.format(10), 10, REJECTED_ORPHANS)],
+    ids=["another key", "a new one"],
+)
+def test_a_provider_that_comes_into_the_range_behind_the_locks_is_locked_too(
+    documents: Database, comes: str, key: int, orphans: str, is_locked: bool
+) -> None:
+    session, batch = ((shipped() / f"{BATCH}{part}.sql").read_text() for part in (".session", ""))
+    assert batch.count(ITS_LOCK) == 1
+    lock, *rest = psqlscript.statements(batch if is_locked else batch.replace(ITS_LOCK, ""))
+    values = {"first": "1", "last": "20", "settings": "{}"}
+    execute(documents, f"DELETE FROM providers WHERE id = {key}")
+    with ExitStack() as stack:
+        others, connection = Others(documents, stack), stack.enter_context(documents.connect())
+        connection.execute(session.encode())
+        connection.execute("BEGIN")
+        run_sql(connection, lock.text, values)
+        others.app.execute(comes.encode())
+        others.hold_a_row()
+
+        def fill() -> None:
+            for statement in rest:
+                run_sql(connection, statement.text, values)
+            connection.execute("COMMIT")
+
+        filling = threading.Thread(target=fill)
+        filling.start()
+        others.wait_for(1)
+        deleting = others.delete(key, waits=is_locked)
+        others.holder.execute("ROLLBACK")
+        filling.join()
+        deleting.join()
+    assert one(documents, f"SELECT count(*) FROM providers WHERE id = {key}") == 0
+    assert (one(documents, orphans) > 0) is not is_locked
+
+
+@pytest.mark.parametrize("is_locked", [True, False], ids=["", "without a lock of its own"])
+def test_the_file_alone_locks_a_provider_that_is_there_anew(documents: Database, is_locked: bool) -> None:
+    assert FILE.count(ITS_LOCK) == 1
+    file = (FILE if is_locked else FILE.replace(ITS_LOCK, "")).replace("'500ms'", "'60s'")
+    with ExitStack() as stack:
+        others, first, ninth = Others(documents, stack), *(stack.enter_context(documents.connect()) for _ in range(2))
+        first.execute("BEGIN")
+        first.execute("DELETE FROM providers WHERE id = 2")
+        ninth.execute("BEGIN")
+        ninth.execute("SELECT FROM providers WHERE id = 9 FOR UPDATE")
+        filling = threading.Thread(target=execute, args=(documents, file))
+        filling.start()
+        others.wait_for(1)
+        # It has listed the second provider, and waits for it; then for the ninth.
+        first.execute("COMMIT")
+        first.execute(RUBBISH.format(2).encode())
+        others.hold_a_row()
+        ninth.execute("ROLLBACK")
+        waits = f"{WAITING} AND wait_event = 'transactionid' AND query !~ 'DELETE'"
+        wait_for(lambda: one(documents, waits) == 1 and is_writing(documents), "the file to wait for the row")
+        deleting = others.delete(2, waits=is_locked)
+        others.holder.execute("ROLLBACK")
+        filling.join()
+        deleting.join()
+    assert one(documents, "SELECT count(*) FROM providers WHERE id = 2") == 0
+    assert (one(documents, REJECTED_ORPHANS) > 0) is not is_locked
+
+
+def is_writing(database: Database) -> bool:
+    """Whether the file has come to its rows, beside whoever holds one: by the lock that it takes then."""
+    locks = (
+        "SELECT count(*) FROM pg_locks WHERE relation = 'provider_availability'::regclass AND mode = 'RowExclusiveLock'"
+    )
+    return int(one(database, locks)) == 2
+
+
+@pytest.mark.parametrize("is_blind", [False, True], ids=["", "without looking for them"])
+def test_children_of_providers_are_no_providers_to_the_key(
+    documents: Database, changed: Callable[..., Project], is_blind: bool
+) -> None:
+    execute(
+        documents,
+        "CREATE TABLE providers_vip () INHERITS (providers)",
+        f"INSERT INTO providers_vip (id, availability) VALUES (1001, '{DOCUMENT}')",
+    )
+    if is_blind:
+        run(documents, project=changed("", ("WHERE h.inhparent IN", "WHERE false AND h.inhparent IN")))
+    else:
+        with pytest.raises(Failed, match="foreign key"):
+            run(documents)
+    assert one(documents, ORPHANS) == (2 if is_blind else 0)
+
+
+def test_who_has_it_set_already_keeps_it(documents: Database) -> None:
+    """Whatever is passed over then is the decision of whoever has set it."""
+    execute(documents, KEPT_BY_TRIGGER.format(when="AFTER"))
+    target = Target(psycopg.conninfo.make_conninfo(documents.conninfo, options="-c session_replication_role=replica"))
+    assert run(documents, target=target).counters["inserted"] == ROWS
+    assert one(documents, "SELECT count(*) FROM kept") == 0
 
 
 SESSION = "sql/batches/0002.fill-copied.session.sql"

@@ -6,7 +6,7 @@
 -- By hand: psql -X -1 -v ON_ERROR_STOP=1 -v first=7 -v last=7 -v sqlstate=23514 -v message=… -f (this file)
 
 -- What failed may be what 0003….session.sql has passed over otherwise, and the batch that takes that back is rolled back.
-SELECT CASE current_setting('session_replication_role') WHEN 'replica' THEN set_config('session_replication_role', 'origin', true) END;
+SELECT CASE current_setting('schedtool.passes_over', true) WHEN 'yes' THEN set_config('session_replication_role', 'origin', true) END;
 
 -- Two statements: one that waits for the lock would go on reading with the snapshot from before the wait.
 SELECT count(*)

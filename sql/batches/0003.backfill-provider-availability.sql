@@ -25,7 +25,7 @@ DO $do$
 BEGIN
     -- Where 0003….session.sql had foreign keys passed over, whatever else would be passed over takes that back, for the
     -- session: each change of this setting costs all its plans. Locked first, so that no trigger comes in between.
-    IF current_setting('session_replication_role') = 'replica' THEN
+    IF current_setting('schedtool.passes_over', true) = 'yes' THEN
         LOCK TABLE provider_availability, provider_availability_rejects IN ROW EXCLUSIVE MODE;
         IF EXISTS (
             SELECT
@@ -46,8 +46,13 @@ BEGIN
             SELECT
             FROM pg_rewrite AS w
             WHERE w.ev_class IN ('provider_availability'::regclass, 'provider_availability_rejects'::regclass)
+        ) OR EXISTS (
+            -- Children have triggers of their own, and a key does not look for its providers among children.
+            SELECT
+            FROM pg_inherits AS h
+            WHERE h.inhparent IN ('providers'::regclass, 'provider_availability'::regclass, 'provider_availability_rejects'::regclass)
         ) OR NOT has_function_privilege('provider_availability_follow_row()'::regprocedure, 'EXECUTE') THEN
-            PERFORM set_config('session_replication_role', 'origin', false);
+            PERFORM set_config('session_replication_role', 'origin', false), set_config('schedtool.passes_over', 'no', false);
         END IF;
     END IF;
 
@@ -65,6 +70,8 @@ WITH documents AS MATERIALIZED (
             WHEN 'document' THEN true
             ELSE pg_size_bytes('not in a transaction: run this file with psql -1' || left(p.id::text, 0)) > 0
         END
+    -- Who has come into the range since the locks above is locked here: no row is written for a provider that is not.
+    FOR NO KEY UPDATE OF p
 ),
 -- Its arrays side by side. In the list of columns: as a table, each would be written down for every document.
 days AS NOT MATERIALIZED (
