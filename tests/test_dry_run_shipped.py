@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DOCUMENTS = 3_000
 READING = (
     "SELECT FROM pg_stat_activity"
-    " WHERE application_name ~ 'dry run' AND state = 'active' AND backend_xmin IS NOT NULL LIMIT 1"
+    " WHERE application_name ~ 'dry run' AND wait_event = 'PgSleep' AND backend_xmin IS NOT NULL LIMIT 1"
 )
 DRY_RUN = ("backfill", "--dry-run", "--quiet", "--format", "json")
 
@@ -82,7 +82,7 @@ def vacuuming(primary: psycopg.Connection[Any], conninfo: str, asked: Asked, *, 
     over = threading.Event()
 
     def dawdle(connection: psycopg.Connection[Any], text: str, values: Mapping[str, str]) -> list[Result]:
-        return run(connection, text if len(asked.errors) >= times else f"SELECT pg_sleep(60);{text}", values)
+        return run(connection, text if len(asked.errors) >= times else f"SELECT pg_sleep(20);{text}", values)
 
     def vacuum() -> None:
         while len(asked.errors) < times and not over.is_set():
