@@ -7,7 +7,6 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from schedtool import database as databases
 from schedtool import worker
+from tests.clusters import wait_for
 from tests.journey import insert_documents
 from tests.team import Team, value
 
@@ -81,11 +81,11 @@ def pgbouncer(database: Database, mode: Mode, *, size: int = 5, more: str = "") 
 
 
 def until_it_listens(process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + 10
-    while not (folder / ".s.PGSQL.6432").exists():
+    def listens() -> bool:
         assert process.poll() is None, (folder / "log").read_text()
-        assert time.monotonic() < deadline, "pgbouncer does not listen"
-        time.sleep(0.02)
+        return (folder / ".s.PGSQL.6432").exists()
+
+    wait_for(listens, "pgbouncer to listen", limit=10)
 
 
 def left(pooled: str) -> list[tuple[str, ...]]:
