@@ -89,6 +89,43 @@ def test_without_the_limit_the_file_does_it_all_in_one_transaction(filled: Journ
     assert state(filled) == [(1004, 1)]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "day_of_week = 'friday'",
+        "is_available = false",
+        "start_time = '09:01'",
+        "end_time = '17:01'",
+        "timezone = 'UTC'",
+    ],
+)
+def test_a_row_that_differs_in_anything_is_found_behind_the_batches(filled: Journey, psql: Psql, change: str) -> None:
+    """A week is held against its rows as a whole first: by all its columns."""
+    execute(
+        filled.database,
+        f"SET session_replication_role = replica; UPDATE provider_availability SET {change} WHERE provider_id = 2",
+    )
+
+    assert psql(filled.database, file=FILL).exit_code == 0
+
+    listed = "SELECT provider_id, reason FROM provider_availability_rejects"
+    assert rows(filled.database, listed) == [(2, "row_differs")]
+
+
+def test_times_of_a_closed_day_are_no_difference_to_the_file(filled: Journey, psql: Psql) -> None:
+    execute(filled.database, """UPDATE providers SET availability = '{"monday": "closed"}' WHERE id = 2""")
+    execute(
+        filled.database,
+        "SET session_replication_role = replica;"
+        " UPDATE provider_availability SET start_time = '09:00', end_time = '17:00' WHERE provider_id = 2",
+    )
+
+    assert psql(filled.database, file=FILL).exit_code == 0
+
+    assert rows(filled.database, "SELECT count(*) FROM provider_availability_rejects") == [(0,)]
+    assert filled.failing() == []
+
+
 @pytest.mark.parametrize("changed", [("--default-timezone", "Europe/Paris"), ("--no-batches",)])
 def test_another_policy_runs_the_batches_again_and_no_batches_runs_none(
     filled: Journey, changed: tuple[str, ...]
