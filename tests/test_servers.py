@@ -120,11 +120,13 @@ def test_one_server_by_url_is_not_shared_by_two_processes() -> None:
 
 
 HEAD = """
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.clusters import wait_for
 
 HERE = Path(__file__).parent
 
@@ -145,26 +147,28 @@ MANY = """
 def test_{name}(server, n):
     with server_of(server):
         (HERE / "busy.{name}").touch()
-        time.sleep(0.02)
+        with suppress(AssertionError):
+            wait_for((HERE / "seen").exists, "the other to see it", limit=0.02)
         (HERE / "busy.{name}").unlink()
 """
 ALONE = """
 {mark}
 def test_{name}_alone():
-    for _ in range({looks}):
-        if list(HERE.glob("busy.*")) or (HERE / "seen").exists():
-            (HERE / "seen").touch()
-            pytest.fail("not alone")
-        time.sleep(0.01)
+    try:
+        wait_for(lambda: list(HERE.glob("busy.*")) or (HERE / "seen").exists(), "company", limit={limit})
+    except AssertionError:
+        return
+    (HERE / "seen").touch()
+    pytest.fail("not alone")
 """
 
 
 @pytest.mark.parametrize("is_marked", [True, False])
 def test_two_processes_have_a_server_each_and_a_marked_test_the_machine(tmp_path: Path, *, is_marked: bool) -> None:
     # Without the mark one looks from the beginning until the other's tests are there, whose server may take its time.
-    mark, looks = ("@pytest.mark.alone", 50) if is_marked else ("", 6_000)
+    mark, limit = ("@pytest.mark.alone", 0.5) if is_marked else ("", 60)
     for name, parts in (("one", (HEAD, MANY, ALONE)), ("two", (HEAD, ALONE, MANY))):
-        text = "".join(parts).format(name=name, mark=mark, looks=looks)
+        text = "".join(parts).format(name=name, mark=mark, limit=limit)
         (tmp_path / f"test_{name}.py").write_text(text, encoding="utf-8")
     outcome = run_tests("-p", "tests.conftest", "--server", "embedded", "--dist", "loadfile", tmp_path)
     if is_marked:
