@@ -129,7 +129,7 @@ def _asked(server: Server, database: Database, documents: int, rounds: int) -> l
     for side in (NO_INDEX, ROWS) * rounds * TURNS:
         found["week", side].ms.append(_ms(server, database, "week", side, documents))
     changed = [_changed(server, database, side, documents, rounds) for side in (*sides, RULED)]
-    return [one for (question, _), one in found.items() if question != "change"] + changed
+    return [one for one in found.values() if one.ms] + changed
 
 
 def _changed(server: Server, database: Database, side: str, documents: int, rounds: int) -> Asked:
@@ -180,13 +180,13 @@ def _best(found: Sequence[Asked], documents: int, question: str) -> Asked:
     of_documents = [
         one for one in found if (one.documents, one.question) == (documents, question) and one.side not in {RULED, ROWS}
     ]
-    return min((one for one in of_documents if one.ms), key=lambda one: one.median)
+    return min(of_documents, key=lambda one: one.median)
 
 
 def _of(found: Sequence[Asked], documents: int, question: str, side: str) -> Asked | None:
     """What a side was asked, if it was."""
-    of_it = [one for one in found if (one.documents, one.question, one.side) == (documents, question, side)]
-    return next((one for one in of_it if one.ms), None)
+    of_it = (one for one in found if (one.documents, one.question, one.side) == (documents, question, side))
+    return next(of_it, None)
 
 
 def _times(found: Sequence[Asked], documents: int, question: str) -> float:
